@@ -1,0 +1,283 @@
+//! The event as it travels: through targets, routers and upstreams, its payload looked at by nobody.
+
+use std::any::Any;
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::codec::Encoding;
+use crate::envelope::EventEnvelope;
+use crate::error::{Error, ErrorKind};
+use crate::name::{EventType, Topic};
+
+/// What a payload must be able to do; everything that can has it.
+pub trait Payload: Serialize + DeserializeOwned + Send + Sync + 'static {}
+
+impl<P: Serialize + DeserializeOwned + Send + Sync + 'static> Payload for P {}
+
+/// An event whose payload is not looked at: shared, immutable, cheap to clone.
+///
+/// It was made either from a value (by a publisher in this process) or from bytes (that came from outside). Bytes
+/// are decoded when a typed subscriber asks, once for all subscribers; values are encoded when something leaves the
+/// process, once for each [`Encoding`]. An event that came in as bytes goes out as the very same bytes where the encoding is
+/// the same.
+///
+/// ```
+/// use alk_pubsub_core::{Encoding, Event};
+///
+/// let event = Event::from_encoded(Encoding::JSON, r#"{"type":"tick","id":"a","payload":1.50}"#.into())?;
+/// assert_eq!(event.topic().to_string(), "tick:a");
+/// assert_eq!(event.decode::<f64>()?.payload(), &1.5);
+/// assert_eq!(event.encode(&Encoding::JSON)?, r#"{"type":"tick","id":"a","payload":1.50}"#);
+/// # Ok::<(), alk_pubsub_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Event(Arc<dyn Carried>);
+
+/// An event with a payload that is a value.
+pub(crate) struct Typed<P> {
+    pub(crate) topic: Topic,
+    pub(crate) payload: P,
+    caches: OnceLock<Box<Caches>>,
+}
+
+/// An event that came as bytes.
+struct Raw {
+    topic: Topic,
+    encoding: Encoding,
+    envelope: Bytes,
+    payload: Range<usize>,
+    caches: OnceLock<Box<Caches>>,
+}
+
+/// What was worked out about an event and may be asked for again.
+#[derive(Default)]
+struct Caches {
+    json: OnceLock<Result<Bytes, Error>>,
+    /// Other encodings by name; there are one or two in a process.
+    others: Mutex<Vec<(&'static str, Result<Bytes, Error>)>>,
+    /// The decoded event of the first type that was asked for, a `Typed<P>`.
+    decoded: OnceLock<Result<Arc<dyn Any + Send + Sync>, Error>>,
+}
+
+impl Caches {
+    fn encoded(
+        &self,
+        encoding: &Encoding,
+        encode: impl FnOnce() -> Result<Bytes, Error>,
+    ) -> Result<Bytes, Error> {
+        if encoding.is_json() {
+            return self.json.get_or_init(encode).clone();
+        }
+        let find = |others: &[(&'static str, Result<Bytes, Error>)]| {
+            others.iter().find(|(name, _)| *name == encoding.name()).map(|(_, bytes)| bytes.clone())
+        };
+        let lock = || self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = find(&lock()) {
+            return found;
+        }
+        // Not under the lock: the payload's `Serialize` is foreign code.
+        let bytes = encode();
+        let mut others = lock();
+        if find(&others).is_none() {
+            others.push((encoding.name(), bytes.clone()));
+        }
+        bytes
+    }
+}
+
+trait Carried: Any + Send + Sync {
+    fn topic(&self) -> &Topic;
+
+    /// The size of the encoded envelope where the event has one from the start, else zero.
+    fn encoded_len(&self) -> usize;
+
+    fn encode(&self, encoding: &Encoding) -> Result<Bytes, Error>;
+
+    fn caches(&self) -> &Caches;
+
+    fn raw(&self) -> Option<&Raw>;
+}
+
+impl<P: Serialize + Send + Sync + 'static> Carried for Typed<P> {
+    fn topic(&self) -> &Topic {
+        &self.topic
+    }
+
+    fn encoded_len(&self) -> usize {
+        0
+    }
+
+    fn encode(&self, encoding: &Encoding) -> Result<Bytes, Error> {
+        self.caches().encoded(encoding, || encoding.encode(&self.topic, &self.payload))
+    }
+
+    fn caches(&self) -> &Caches {
+        self.caches.get_or_init(Box::default)
+    }
+
+    fn raw(&self) -> Option<&Raw> {
+        None
+    }
+}
+
+impl Raw {
+    fn payload(&self) -> &[u8] {
+        &self.envelope[self.payload.clone()]
+    }
+}
+
+impl Carried for Raw {
+    fn topic(&self) -> &Topic {
+        &self.topic
+    }
+
+    fn encoded_len(&self) -> usize {
+        self.envelope.len()
+    }
+
+    fn encode(&self, encoding: &Encoding) -> Result<Bytes, Error> {
+        if *encoding == self.encoding {
+            return Ok(self.envelope.clone());
+        }
+        self.caches()
+            .encoded(encoding, || encoding.transcode(&self.topic, self.payload(), &self.encoding))
+    }
+
+    fn caches(&self) -> &Caches {
+        self.caches.get_or_init(Box::default)
+    }
+
+    fn raw(&self) -> Option<&Raw> {
+        Some(self)
+    }
+}
+
+impl<P> Typed<P> {
+    pub(crate) fn new(topic: Topic, payload: P) -> Self {
+        Self { topic, payload, caches: OnceLock::new() }
+    }
+}
+
+impl Event {
+    /// An event of this topic with this payload.
+    pub fn new<P: Payload>(topic: Topic, payload: P) -> Self {
+        Self(Arc::new(Typed::new(topic, payload)))
+    }
+
+    /// Takes an encoded envelope as an event. Its payload is neither decoded nor copied.
+    ///
+    /// The event keeps `envelope` as it is: copy it first if it is a small slice of a large buffer.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Decode`] if it is no envelope, [`ErrorKind::InvalidTopic`] or [`ErrorKind::ReservedType`] if its type or id is
+    /// none.
+    pub fn from_encoded(encoding: Encoding, envelope: Bytes) -> Result<Self, Error> {
+        let split = encoding.split(&envelope)?;
+        let topic = Topic::new(EventType::new(&split.event_type)?, &split.id)?;
+        let payload = split.payload;
+        Ok(Self::from_parts(encoding, envelope, topic, payload))
+    }
+
+    /// Takes an encoded envelope that was split already; see [`Encoding::split`].
+    ///
+    /// # Panics
+    ///
+    /// If `payload` is not a range of `envelope`.
+    #[must_use]
+    pub fn from_parts(encoding: Encoding, envelope: Bytes, topic: Topic, payload: Range<usize>) -> Self {
+        assert!(payload.start <= payload.end && payload.end <= envelope.len(), "the payload is in the envelope");
+        Self(Arc::new(Raw { topic, encoding, envelope, payload, caches: OnceLock::new() }))
+    }
+
+    /// The topic.
+    #[must_use]
+    pub fn topic(&self) -> &Topic {
+        self.0.topic()
+    }
+
+    /// The size of the encoded envelope in bytes if the event came as bytes, else zero.
+    #[must_use]
+    pub fn encoded_len(&self) -> usize {
+        self.0.encoded_len()
+    }
+
+    /// The envelope in this encoding; worked out once and shared.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Encode`] if the payload cannot be expressed in it, [`ErrorKind::Decode`] if the event came as bytes
+    /// of another encoding and these are no valid payload.
+    pub fn encode(&self, encoding: &Encoding) -> Result<Bytes, Error> {
+        self.0.encode(encoding)
+    }
+
+    /// The event with its payload as a `P`.
+    ///
+    /// Free if it was published as one; otherwise its payload is decoded, once for all that ask for the same type.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Decode`] if the payload is not a `P`.
+    pub fn decode<P: Payload>(&self) -> Result<EventEnvelope<P>, Error> {
+        self.clone().into_envelope()
+    }
+
+    /// As [`decode`](Self::decode), without another reference where the event was published as a `P`.
+    pub(crate) fn into_envelope<P: Payload>(self) -> Result<EventEnvelope<P>, Error> {
+        let any: &dyn Any = &*self.0;
+        if any.is::<Typed<P>>() {
+            let any: Arc<dyn Any + Send + Sync> = self.0;
+            return any
+                .downcast()
+                .map(EventEnvelope::from_typed)
+                .map_err(|_| Error::new(ErrorKind::Decode, "the payload is of another type"));
+        }
+        let cached = self.0.caches().decoded.get_or_init(|| {
+            let typed: Arc<dyn Any + Send + Sync> = Arc::new(self.decode_uncached::<P>()?);
+            Ok(typed)
+        });
+        match cached {
+            Ok(any) => match any.clone().downcast::<Typed<P>>() {
+                Ok(typed) => Ok(EventEnvelope::from_typed(typed)),
+                // Somebody else asked for another type first.
+                Err(_) => self.decode_uncached().map(|typed| EventEnvelope::from_typed(Arc::new(typed))),
+            },
+            // It may have been another type that the payload is not.
+            Err(_) => self.decode_uncached().map(|typed| EventEnvelope::from_typed(Arc::new(typed))),
+        }
+    }
+
+    fn decode_uncached<P: Payload>(&self) -> Result<Typed<P>, Error> {
+        let payload = match self.0.raw() {
+            Some(raw) => raw.encoding.decode(raw.payload())?,
+            // Published as a value of another type: what both have in common is the encoding.
+            None => {
+                let envelope = self.0.encode(&Encoding::JSON)?;
+                let payload = Encoding::JSON.split(&envelope)?.payload;
+                Encoding::JSON.decode(&envelope[payload])?
+            }
+        };
+        Ok(Typed::new(self.topic().clone(), payload))
+    }
+
+    pub(crate) fn from_typed<P: Payload>(typed: Arc<Typed<P>>) -> Self {
+        Self(typed)
+    }
+
+    /// Whether both are the same event, not only equal ones.
+    pub(crate) fn is_same(&self, other: &Event) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event").field("topic", self.topic()).finish_non_exhaustive()
+    }
+}

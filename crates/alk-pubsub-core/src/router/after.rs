@@ -1,0 +1,61 @@
+use std::sync::Arc;
+
+use super::chunk::{Chunk, Entry};
+use super::listeners::ListenerList;
+use super::log::Log;
+use super::wake::{Wake, Wakes};
+
+/// What is left to be done when no lock is held: waking, running listeners, and dropping, since payloads, wakers
+/// and listeners run foreign code when they are dropped.
+#[derive(Default)]
+pub(crate) struct After {
+    pub(super) wakes: Wakes,
+    pub(super) listeners: Vec<Arc<Log>>,
+    dropped: Vec<Dropped>,
+}
+
+/// Only held, to be dropped in time.
+#[allow(dead_code, reason = "what is in it is never read again")]
+pub(super) enum Dropped {
+    Chunk(Arc<Chunk>),
+    Entry(Entry),
+    Wake(Wake),
+    Listeners(ListenerList),
+}
+
+impl After {
+    pub(super) fn drop_later(&mut self, dropped: impl Into<Dropped>) {
+        self.dropped.push(dropped.into());
+    }
+
+    pub(crate) fn run(self) {
+        self.wakes.wake();
+        for log in self.listeners {
+            log.run_listeners();
+        }
+    }
+}
+
+impl From<Arc<Chunk>> for Dropped {
+    fn from(chunk: Arc<Chunk>) -> Self {
+        Dropped::Chunk(chunk)
+    }
+}
+
+impl From<Entry> for Dropped {
+    fn from(entry: Entry) -> Self {
+        Dropped::Entry(entry)
+    }
+}
+
+impl From<Wake> for Dropped {
+    fn from(wake: Wake) -> Self {
+        Dropped::Wake(wake)
+    }
+}
+
+impl From<ListenerList> for Dropped {
+    fn from(listeners: ListenerList) -> Self {
+        Dropped::Listeners(listeners)
+    }
+}

@@ -1,0 +1,79 @@
+//! A piece of a log: a few entries that are written once and read by everybody without a lock.
+
+use std::sync::OnceLock;
+
+use super::frames::FrameCache;
+use crate::event::Event;
+use crate::gap::Gap;
+
+/// What stands in a log.
+#[derive(Clone)]
+pub(super) enum Entry {
+    Event(Event),
+    /// Boxed so that an entry is no larger than an event.
+    Gap(Box<Gap>),
+}
+
+impl Entry {
+    pub(super) fn encoded_len(&self) -> u64 {
+        match self {
+            Entry::Event(event) => event.encoded_len() as u64,
+            Entry::Gap(_) => 0,
+        }
+    }
+}
+
+pub(super) struct Chunk {
+    /// The position in the log of the first slot.
+    pub(super) start: u64,
+    /// The bytes of all entries before it.
+    pub(super) start_bytes: u64,
+    slots: Box<[OnceLock<Entry>]>,
+    pub(super) frames: OnceLock<Box<FrameCache>>,
+}
+
+impl Chunk {
+    pub(super) fn new(start: u64, start_bytes: u64, slots: usize) -> Self {
+        let slots = (0..slots).map(|_| OnceLock::new()).collect();
+        Self { start, start_bytes, slots, frames: OnceLock::new() }
+    }
+
+    pub(super) fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The entry at this position of the log, if it is in this chunk and written.
+    pub(super) fn get(&self, position: u64) -> Option<&Entry> {
+        let index = usize::try_from(position.checked_sub(self.start)?).ok()?;
+        self.slots.get(index)?.get()
+    }
+
+    pub(super) fn set(&self, position: u64, entry: Entry) {
+        let set = self.slots[(position - self.start) as usize].set(entry);
+        debug_assert!(set.is_ok(), "a slot is written once");
+    }
+
+    /// The bytes of all entries of the log before this position, which is in this chunk or right behind it.
+    pub(super) fn bytes_at(&self, position: u64) -> u64 {
+        let before = self.slots.iter().take((position - self.start) as usize);
+        self.start_bytes + before.filter_map(|slot| slot.get()).map(Entry::encoded_len).sum::<u64>()
+    }
+
+    /// The first position in this chunk, or right behind its last entry, before which so many bytes were appended.
+    pub(super) fn position_at(&self, bytes: u64) -> u64 {
+        let (mut position, mut before) = (self.start, self.start_bytes);
+        for entry in self.slots.iter().map_while(OnceLock::get) {
+            if before >= bytes {
+                break;
+            }
+            before += entry.encoded_len();
+            position += 1;
+        }
+        position
+    }
+
+    /// The bytes of the entries from one position up to another.
+    pub(super) fn bytes_between(&self, from: u64, to: u64) -> u64 {
+        (from..to).filter_map(|position| self.get(position)).map(Entry::encoded_len).sum()
+    }
+}

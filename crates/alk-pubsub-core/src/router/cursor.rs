@@ -1,0 +1,287 @@
+//! One reader's place in a log.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::after::After;
+use super::blocking::Progress;
+use super::bounds::{Bounds, Overflow};
+use super::chunk::{Chunk, Entry};
+use super::frames::{Frames, Framing};
+use super::log::{Log, State};
+use super::wake::{Wake, Wakes};
+use crate::event::Event;
+use crate::gap::{Gap, GapReason};
+
+/// Room for gaps that a log has beside events, for readers that must not miss one.
+const GAP_ROOM: u64 = 64;
+
+pub(crate) struct Cursor {
+    log: Arc<Log>,
+    /// The chunk that holds `position`, or that held the position before it.
+    chunk: Option<Arc<Chunk>>,
+    position: u64,
+    position_bytes: u64,
+    bounds: Bounds,
+    place: u32,
+    /// The subscription ended by its own policy.
+    ended: bool,
+    /// Gaps at this position.
+    gaps: Vec<Gap>,
+    progress: Option<Progress>,
+}
+
+/// What a cursor comes upon.
+pub(crate) enum Next {
+    Event(Event),
+    Gap(Gap),
+    /// All there is was read.
+    Empty,
+    /// The end.
+    Closed,
+}
+
+/// As [`Next`], with frames for events.
+pub(crate) enum NextFrames {
+    Frames(Frames),
+    Gap(Gap),
+    Empty,
+    Closed,
+}
+
+enum Ready {
+    /// The entry at `position` is in `chunk`; entries up to this tail are written.
+    Entries(u64),
+    Gap(Gap),
+    Empty,
+    Closed,
+}
+
+impl Cursor {
+    /// A reader of all that is appended from now on.
+    pub(super) fn join(log: &Arc<Log>, state: &mut State, bounds: Bounds) -> Self {
+        let mut kept = bounds;
+        let mut progress = None;
+        if bounds.overflow == Overflow::Block {
+            progress = Some(state.blocking_join(bounds.events));
+            kept.events = kept.events.saturating_add(GAP_ROOM);
+            kept.bytes = u64::MAX;
+        }
+        let place = state.join(kept);
+        Self {
+            log: log.clone(),
+            chunk: None,
+            position: state.tail(),
+            position_bytes: state.tail_bytes(),
+            bounds: kept,
+            place,
+            ended: false,
+            gaps: Vec::new(),
+            progress,
+        }
+    }
+
+    /// Takes the reader out of its log. To be called once, with the lock of the log as `state`.
+    pub(super) fn leave(&mut self, state: &mut State, after: &mut After) {
+        state.leave(self.place, self.bounds, self.chunk.as_ref(), after);
+        if let (Some(progress), Some(rare)) = (self.progress.take(), &mut state.rare) {
+            rare.blocking.leave(&progress, &mut after.wakes);
+        }
+    }
+
+    pub(super) fn log(&self) -> &Arc<Log> {
+        &self.log
+    }
+
+    /// How many entries there are to read.
+    pub(crate) fn lag(&self) -> u64 {
+        self.log.tail() - self.position
+    }
+
+    /// How many encoded bytes there are to read.
+    pub(crate) fn lag_bytes(&self) -> u64 {
+        self.log.tail_bytes().saturating_sub(self.position_bytes)
+    }
+
+    /// The position behind the last entry. Waits for an append that is under way to this log, and to others
+    /// because of the same event.
+    pub(crate) fn settled_tail(&self) -> u64 {
+        self.log.lock().tail()
+    }
+
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The entry at a position not yet read that is still there.
+    pub(crate) fn peek(&self, position: u64) -> Option<Event> {
+        let chunk = self.log.lock().chunk_at(position)?;
+        match chunk.get(position)? {
+            Entry::Event(event) => Some(event.clone()),
+            Entry::Gap(_) => None,
+        }
+    }
+
+    /// Goes to the end without reading.
+    pub(crate) fn seek_to_tail(&mut self) {
+        let state = self.log.lock();
+        (self.position, self.position_bytes) = (state.tail(), state.tail_bytes());
+        self.gaps.clear();
+    }
+
+    pub(crate) fn next(&mut self) -> Next {
+        match self.prepare() {
+            Ready::Gap(gap) => Next::Gap(gap),
+            Ready::Empty => Next::Empty,
+            Ready::Closed => Next::Closed,
+            Ready::Entries(_) => match self.chunk.as_ref().and_then(|chunk| chunk.get(self.position)) {
+                Some(Entry::Event(event)) => {
+                    let event = event.clone();
+                    if self.log.tail_bytes() != self.position_bytes {
+                        self.position_bytes += event.encoded_len() as u64;
+                    }
+                    self.advance(1);
+                    Next::Event(event)
+                }
+                Some(Entry::Gap(gap)) => {
+                    let gap = **gap;
+                    self.advance(1);
+                    Next::Gap(gap)
+                }
+                None => Next::Empty,
+            },
+        }
+    }
+
+    /// Takes the frames of the next events, at most up to the position `until`.
+    pub(crate) fn next_frames(&mut self, framing: &dyn Framing, until: u64) -> NextFrames {
+        let tail = match self.prepare() {
+            Ready::Gap(gap) => return NextFrames::Gap(gap),
+            Ready::Empty => return NextFrames::Empty,
+            Ready::Closed => return NextFrames::Closed,
+            Ready::Entries(tail) => tail.min(until),
+        };
+        let Some(chunk) = &self.chunk else { return NextFrames::Empty };
+        if let Some(Entry::Gap(gap)) = chunk.get(self.position) {
+            let gap = **gap;
+            self.advance(1);
+            return NextFrames::Gap(gap);
+        }
+        let end = tail.min(chunk.start + chunk.slots() as u64);
+        match chunk.frames(framing, self.position, end) {
+            Some(frames) => {
+                let to = self.position + frames.events;
+                let read = chunk.bytes_between(self.position, to);
+                self.position_bytes += read;
+                self.advance(frames.events);
+                NextFrames::Frames(frames)
+            }
+            None => {
+                self.position_bytes += chunk.bytes_between(self.position, self.position + 1);
+                self.advance(1);
+                NextFrames::Gap(Gap::new(GapReason::Undecodable, Some(1)))
+            }
+        }
+    }
+
+    fn advance(&mut self, entries: u64) {
+        self.position += entries;
+        if let Some(progress) = &self.progress {
+            progress.store(self.position, Ordering::SeqCst);
+            if self.log.publishers_wait.load(Ordering::SeqCst) {
+                self.wake_publishers();
+            }
+        }
+    }
+
+    #[cold]
+    fn wake_publishers(&self) {
+        let mut wakes = Wakes::default();
+        {
+            let mut state = self.log.lock();
+            if let Some(rare) = &mut state.rare
+                && self.log.publishers_wait.swap(false, Ordering::SeqCst)
+            {
+                rare.blocking.wake_publishers(&mut wakes);
+            }
+        }
+        wakes.wake();
+    }
+
+    /// Brings the cursor to the next entry, over what it may not see any more.
+    fn prepare(&mut self) -> Ready {
+        if !self.gaps.is_empty() {
+            return Ready::Gap(self.gaps.remove(0));
+        }
+        if self.ended {
+            return Ready::Closed;
+        }
+        let tail = self.log.tail();
+        let lag = tail - self.position;
+        if lag == 0 {
+            return Ready::Empty;
+        }
+        let within = lag <= self.bounds.events
+            && (lag == 1 || self.log.tail_bytes() - self.position_bytes <= self.bounds.bytes);
+        if within && self.chunk.as_ref().is_some_and(|chunk| chunk.get(self.position).is_some()) {
+            return Ready::Entries(tail);
+        }
+        self.find_chunk()
+    }
+
+    #[cold]
+    fn find_chunk(&mut self) -> Ready {
+        let tail = self.keep_within(self.bounds);
+        if !self.gaps.is_empty() {
+            return Ready::Gap(self.gaps.remove(0));
+        }
+        if self.ended { Ready::Closed } else { Ready::Entries(tail) }
+    }
+
+    /// Leaves out what exceeds these bounds and goes to the chunk of the next entry. Returns the tail.
+    pub(crate) fn keep_within(&mut self, bounds: Bounds) -> u64 {
+        let mut after = After::default();
+        let mut state = self.log.lock();
+        let tail = state.tail();
+        let floor = state.floor(self.position, self.position_bytes, bounds);
+        if floor > self.position {
+            let close = self.bounds.overflow == Overflow::Close;
+            let to = if close { tail } else { floor };
+            let skipped = state.skip(self.position, to);
+            self.position_bytes = state.bytes_at(to);
+            self.position = to;
+            self.ended = close;
+            if skipped.events > 0 {
+                self.gaps.push(Gap::new(GapReason::Overflow, Some(skipped.events)));
+            }
+            self.gaps.extend(skipped.gaps);
+        }
+        let chunk = state.enter_chunk(self.chunk.as_ref(), self.position, &mut after);
+        drop(state);
+        if let Some(chunk) = chunk {
+            self.chunk = Some(chunk);
+        }
+        after.run();
+        tail
+    }
+
+    pub(crate) fn is_ended(&self) -> bool {
+        let state = self.log.lock();
+        self.gaps.is_empty() && (self.ended || (state.closed && state.tail() == self.position))
+    }
+
+    /// Has the reader woken when there is something to read. Whether there is nothing yet; `None` at the end.
+    pub(crate) fn park(&mut self, wake: Wake) -> Option<bool> {
+        let mut state = self.log.lock();
+        if state.tail() != self.position || !self.gaps.is_empty() {
+            return Some(false);
+        }
+        if state.closed || self.ended {
+            return None;
+        }
+        let old = state.parked.park(self.place, wake);
+        drop(state);
+        drop(old);
+        Some(true)
+    }
+}

@@ -1,0 +1,34 @@
+//! The router maps interests to logs and hands each event to at most three of them.
+//!
+//! Nothing here knows of tasks, sockets or payload types. A [`Log`](log::Log) is the bounded recent past of one interest, a
+//! [`Cursor`](cursor::Cursor) one reader's place in it.
+
+mod after;
+mod blocking;
+mod bounds;
+mod chunk;
+mod cursor;
+mod frames;
+mod latest;
+mod listeners;
+mod log;
+mod parked;
+mod private;
+mod raw;
+mod table;
+#[cfg(test)]
+mod tests;
+mod wake;
+
+pub(crate) use after::After;
+pub use bounds::{Bounds, Overflow};
+pub use frames::Framing;
+pub(crate) use frames::Frames;
+pub(crate) use log::{Log, State as LogState};
+pub(crate) use cursor::NextFrames;
+pub(crate) use private::subscribe_by_listener;
+pub use raw::RawSubscription;
+pub(crate) use raw::{Item, Registry};
+pub(crate) use table::Full;
+pub use table::{Router, Scope};
+pub(crate) use wake::{ReadySet, Wake};

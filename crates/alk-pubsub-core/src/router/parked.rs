@@ -1,0 +1,74 @@
+//! The readers of a log that have caught up and wait.
+
+use super::wake::{Wake, Wakes};
+
+/// A place for each reader, and a list of those that are parked.
+#[derive(Default)]
+pub(super) struct Parked {
+    places: Vec<Place>,
+    free: Vec<u32>,
+    /// Places whose reader may be parked. No place stands here twice.
+    listed: Vec<u32>,
+}
+
+#[derive(Default)]
+struct Place {
+    wake: Option<Wake>,
+    listed: bool,
+}
+
+impl Parked {
+    pub(super) fn join(&mut self) -> u32 {
+        if let Some(place) = self.free.pop() {
+            return place;
+        }
+        if self.places.is_empty() {
+            // Most topics have one subscriber.
+            self.places.reserve_exact(1);
+        }
+        self.places.push(Place::default());
+        u32::try_from(self.places.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    /// What the reader would have been woken with is to be dropped without the lock.
+    pub(super) fn leave(&mut self, place: u32) -> Option<Wake> {
+        self.free.push(place);
+        self.places[place as usize].wake.take()
+    }
+
+    pub(super) fn park(&mut self, place: u32, wake: Wake) -> Option<Wake> {
+        let slot = &mut self.places[place as usize];
+        if !slot.listed {
+            slot.listed = true;
+            if self.listed.is_empty() && self.places.len() == 1 {
+                self.listed.reserve_exact(1);
+            }
+            self.listed.push(place);
+        }
+        self.places[place as usize].wake.replace(wake)
+    }
+
+    /// Whether every reader waits, that is, has read all there is.
+    pub(super) fn all(&self) -> bool {
+        self.listed.len() + self.free.len() >= self.places.len()
+    }
+
+    pub(super) fn take(&mut self, wakes: &mut Wakes) {
+        match self.listed.as_slice() {
+            [] => return,
+            [_] => {}
+            many => {
+                if let Wakes::None = wakes {
+                    *wakes = Wakes::Many(Vec::with_capacity(many.len()));
+                }
+            }
+        }
+        for place in self.listed.drain(..) {
+            let place = &mut self.places[place as usize];
+            place.listed = false;
+            if let Some(wake) = place.wake.take() {
+                wakes.push(wake);
+            }
+        }
+    }
+}

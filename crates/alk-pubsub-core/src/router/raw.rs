@@ -1,0 +1,255 @@
+//! A subscription before anybody has looked at the payloads.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use super::after::After;
+use super::bounds::{Bounds, Overflow};
+use super::cursor::{Cursor, Next};
+use super::latest::{LatestQueue, Taken};
+use super::log::{Log, State};
+use super::wake::Wake;
+use crate::event::Event;
+use crate::gap::{Gap, GapReason};
+use crate::name::Interest;
+
+/// One subscription to one interest, whose events are not decoded.
+///
+/// What an [`EventTarget`](crate::EventTarget) gives to a [`Subscription`](crate::Subscription) or to a
+/// [`Feed`](crate::Feed). Dropping it unsubscribes, at once and from anywhere.
+pub struct RawSubscription {
+    source: Source,
+    log: Arc<Log>,
+    owner: Arc<dyn Registry>,
+    missed: u64,
+    /// What was missed since the last event, for the log.
+    losing: u64,
+    bounds: Bounds,
+}
+
+pub(crate) enum Source {
+    Cursor(Cursor),
+    Latest(Arc<LatestQueue>),
+    /// Reads nothing and only keeps the interest, see [`RawSubscription::hold`].
+    Held,
+}
+
+/// Whoever has the table that a subscription stands in.
+pub(crate) trait Registry: Send + Sync + 'static {
+    fn leave(&self, log: &Arc<Log>, leave: &mut dyn FnMut(&mut State, &mut After));
+
+    fn count_missed(&self, events: u64);
+}
+
+/// What a subscription comes upon.
+#[derive(Debug, Clone)]
+pub(crate) enum Item {
+    Event(Event),
+    Gap(Gap),
+}
+
+impl RawSubscription {
+    /// Subscribes to a log whose lock is `state`.
+    pub(crate) fn join(log: &Arc<Log>, state: &mut State, bounds: Bounds, owner: Arc<dyn Registry>) -> Self {
+        Self::new(Self::source(log, state, bounds), log.clone(), owner, bounds)
+    }
+
+    pub(super) fn source(log: &Arc<Log>, state: &mut State, bounds: Bounds) -> Source {
+        if bounds.overflow == Overflow::Latest {
+            let queue = Arc::new(LatestQueue::new(bounds.events, bounds.bytes));
+            state.rare().latest.push(queue.clone());
+            state.members += 1;
+            Source::Latest(queue)
+        } else {
+            Source::Cursor(Cursor::join(log, state, bounds))
+        }
+    }
+
+    pub(super) fn new(source: Source, log: Arc<Log>, owner: Arc<dyn Registry>, bounds: Bounds) -> Self {
+        Self { source, log, owner, missed: 0, losing: 0, bounds }
+    }
+
+    /// Stops reading and keeps the interest, so that the upstream goes on bringing it.
+    pub(crate) fn hold(&mut self) {
+        let mut after = After::default();
+        {
+            let mut state = self.log.lock();
+            self.source.leave(&mut state, &mut after);
+            state.members += 1;
+            state.held += 1;
+        }
+        self.source = Source::Held;
+        after.run();
+    }
+
+    /// Reads again, what comes from now on.
+    pub(crate) fn resume(&mut self) {
+        if let Source::Held = self.source {
+            let mut state = self.log.lock();
+            state.members -= 1;
+            state.held -= 1;
+            self.source = Self::source(&self.log, &mut state, self.bounds);
+        }
+    }
+
+    /// Whether nothing is left and nothing will come.
+    pub(crate) fn is_ended(&self) -> bool {
+        match &self.source {
+            Source::Cursor(cursor) => cursor.is_ended(),
+            Source::Latest(queue) => queue.is_ended(),
+            Source::Held => false,
+        }
+    }
+
+    /// What it listens to.
+    #[must_use]
+    pub fn interest(&self) -> &Interest {
+        &self.log.interest
+    }
+
+    /// How many events were missed so far, as far as that is known.
+    #[must_use]
+    pub fn missed(&self) -> u64 {
+        self.missed
+    }
+
+    /// How many events wait to be received.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match &self.source {
+            Source::Cursor(cursor) => usize::try_from(cursor.lag()).unwrap_or(usize::MAX),
+            Source::Latest(queue) => queue.len(),
+            Source::Held => 0,
+        }
+    }
+
+    /// Whether no event waits to be received.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The next item if there is one now: `Pending` never registers anybody.
+    pub(crate) fn try_next(&mut self) -> Poll<Option<Item>> {
+        let next = match &mut self.source {
+            Source::Cursor(cursor) => cursor.next(),
+            Source::Latest(queue) => match queue.take() {
+                Taken::Event(event) => Next::Event(event),
+                Taken::Gap(gap) => Next::Gap(gap),
+                Taken::Nothing => Next::Empty,
+                Taken::Closed => Next::Closed,
+            },
+            Source::Held => Next::Empty,
+        };
+        match next {
+            Next::Event(event) => {
+                if self.losing > 0 {
+                    self.lost();
+                }
+                Poll::Ready(Some(Item::Event(event)))
+            }
+            Next::Gap(gap) => {
+                self.count(gap);
+                Poll::Ready(Some(Item::Gap(gap)))
+            }
+            Next::Empty => Poll::Pending,
+            Next::Closed => Poll::Ready(None),
+        }
+    }
+
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {
+        // The budget comes first: an item that was taken and then answered with `Pending` would be lost.
+        let coop = std::task::ready!(tokio::task::coop::poll_proceed(cx));
+        loop {
+            if let Poll::Ready(item) = self.try_next() {
+                coop.made_progress();
+                return Poll::Ready(item);
+            }
+            match self.park(Wake::Task(cx.waker().clone())) {
+                Some(true) => return Poll::Pending,
+                Some(false) => {}
+                None => {
+                    coop.made_progress();
+                    return Poll::Ready(None);
+                }
+            }
+        }
+    }
+
+    /// Has the reader woken when there is something. Whether there is nothing yet; `None` at the end.
+    pub(crate) fn park(&mut self, wake: Wake) -> Option<bool> {
+        match &mut self.source {
+            Source::Cursor(cursor) => cursor.park(wake),
+            Source::Latest(queue) => Some(queue.park(wake)),
+            Source::Held => Some(true),
+        }
+    }
+
+    pub(crate) fn cursor(&mut self) -> Option<&mut Cursor> {
+        match &mut self.source {
+            Source::Cursor(cursor) => Some(cursor),
+            Source::Latest(_) | Source::Held => None,
+        }
+    }
+
+    /// Counts a gap that the subscriber sees.
+    pub(crate) fn count(&mut self, gap: Gap) {
+        let missed = gap.missed().unwrap_or(0);
+        self.missed += missed;
+        if matches!(gap.reason(), GapReason::Overflow) {
+            self.owner.count_missed(missed);
+            if self.losing == 0 {
+                tracing::warn!(interest = %self.log.interest, missed, "a subscriber is too slow and misses events");
+            }
+            self.losing += missed;
+        }
+    }
+
+    /// Loss has ended: an event was received with nothing waiting beyond the bound.
+    #[cold]
+    fn lost(&mut self) {
+        if self.is_empty() {
+            tracing::warn!(interest = %self.log.interest, missed = self.losing, "the slow subscriber has caught up");
+            self.losing = 0;
+        }
+    }
+}
+
+impl Drop for RawSubscription {
+    fn drop(&mut self) {
+        if self.losing > 0 {
+            tracing::warn!(interest = %self.log.interest, missed = self.losing, "the slow subscriber is gone");
+        }
+        let source = &mut self.source;
+        self.owner.leave(&self.log, &mut |state, after| source.leave(state, after));
+    }
+}
+
+impl Source {
+    fn leave(&mut self, state: &mut State, after: &mut After) {
+        match self {
+            Source::Cursor(cursor) => cursor.leave(state, after),
+            Source::Latest(queue) => {
+                if let Some(rare) = &mut state.rare {
+                    rare.latest.retain(|other| !Arc::ptr_eq(other, queue));
+                }
+                state.members -= 1;
+            }
+            Source::Held => {
+                state.members -= 1;
+                state.held -= 1;
+            }
+        }
+    }
+}
+
+impl fmt::Debug for RawSubscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawSubscription")
+            .field("interest", self.interest())
+            .field("waiting", &self.len())
+            .field("missed", &self.missed)
+            .finish_non_exhaustive()
+    }
+}

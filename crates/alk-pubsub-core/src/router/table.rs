@@ -1,0 +1,423 @@
+//! The table of logs.
+
+use std::fmt;
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+
+use foldhash::quality::RandomState;
+use hashbrown::HashTable;
+
+use super::after::After;
+use super::chunk::Entry;
+use super::log::{Log, State};
+use crate::error::{Error, ErrorKind};
+use crate::event::Event;
+use crate::gap::Gap;
+use crate::name::{EventType, Interest, Topic};
+use crate::stats::Stats;
+use crate::sync::{MutexGuard, RwLock};
+use crate::target::ListenerId;
+
+/// Hands the events that come from an [`Upstream`](crate::Upstream) to those who listen.
+///
+/// A handle, cheap to clone. An upstream gets one when its [`RoutedEventTarget`](crate::RoutedEventTarget) is made.
+#[derive(Clone)]
+pub struct Router(Arc<Inner>);
+
+/// Whose listeners a delivery is for.
+///
+/// A transport whose server sends an event once for each matching subscription, as Redis does, delivers each copy to
+/// those who asked for it. Everybody else uses [`Scope::ALL`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scope {
+    /// Listeners of the event's topic.
+    pub topic: bool,
+    /// Listeners of its type.
+    pub event_type: bool,
+    /// Listeners of everything.
+    pub everything: bool,
+}
+
+impl Scope {
+    /// All listeners whose interest matches.
+    pub const ALL: Self = Self { topic: true, event_type: true, everything: true };
+}
+
+struct Inner {
+    hasher: RandomState,
+    topics: Box<[Shard]>,
+    types: RwLock<HashTable<Arc<Log>>>,
+    type_count: AtomicUsize,
+    everything: RwLock<Option<Arc<Log>>>,
+    has_everything: AtomicBool,
+    closed: AtomicBool,
+    missed: AtomicU64,
+    next_listener: AtomicU64,
+}
+
+/// A part of the topics, on cache lines of its own.
+#[repr(align(128))]
+#[derive(Default)]
+struct Shard {
+    logs: RwLock<HashTable<Arc<Log>>>,
+    published: AtomicU64,
+    delivered: AtomicU64,
+}
+
+/// An event was not dispatched, since a log has no room for it.
+pub(crate) struct Full {
+    event: Event,
+    log: Arc<Log>,
+}
+
+impl Router {
+    pub(crate) fn new() -> Self {
+        let cores = std::thread::available_parallelism().map_or(4, usize::from);
+        let shards = (4 * cores).next_power_of_two().min(64);
+        Self(Arc::new(Inner {
+            hasher: RandomState::default(),
+            topics: (0..shards).map(|_| Shard::default()).collect(),
+            types: RwLock::default(),
+            type_count: AtomicUsize::new(0),
+            everything: RwLock::default(),
+            has_everything: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            missed: AtomicU64::new(0),
+            next_listener: AtomicU64::new(0),
+        }))
+    }
+
+    /// Hands an event to its listeners; returns how many there are.
+    ///
+    /// Never waits. After the target was closed it does nothing. Not to be called while a lock is held that
+    /// [`Upstream::interest_added`](crate::Upstream::interest_added) or
+    /// [`Upstream::interest_removed`](crate::Upstream::interest_removed) take.
+    pub fn deliver(&self, event: Event, scope: Scope) -> u64 {
+        if self.is_closed() {
+            return 0;
+        }
+        self.append(event, scope, |_, _| true).unwrap_or(0)
+    }
+
+    /// Reports that events are missing here, to all listeners of one interest or to all listeners there are.
+    pub fn report_gap(&self, interest: Option<&Interest>, gap: Gap) {
+        let mut after = After::default();
+        self.each_log(interest, &mut |log| log.append(&mut log.lock(), gap.into(), &mut after));
+        after.run();
+    }
+
+    /// The interests that somebody listens to now, each with how many do; at most `most`, in no order.
+    #[must_use]
+    pub fn interests(&self, most: usize) -> Vec<(Interest, u64)> {
+        let mut interests = Vec::new();
+        self.each_log(None, &mut |log| {
+            if interests.len() < most {
+                interests.push((log.interest.clone(), log.lock().receivers()));
+            }
+        });
+        interests
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.closed.load(Ordering::Acquire)
+    }
+
+    /// Ends all subscriptions once they have handed out what they hold; whether it was open before.
+    pub(crate) fn close(&self) -> bool {
+        let was_open = !self.0.closed.swap(true, Ordering::AcqRel);
+        if was_open {
+            let mut after = After::default();
+            // Who joins takes a write lock and looks at `closed` under it, so nobody is left out.
+            self.each_log(None, &mut |log| log.close(&mut after));
+            after.run();
+        }
+        was_open
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let mut stats = Stats { missed: self.0.missed.load(Ordering::Relaxed), ..Stats::default() };
+        for shard in &self.0.topics {
+            stats.published += shard.published.load(Ordering::Relaxed);
+            stats.delivered += shard.delivered.load(Ordering::Relaxed);
+        }
+        self.each_log(None, &mut |log| {
+            stats.interests += 1;
+            stats.subscribers += log.lock().receivers();
+        });
+        stats
+    }
+
+    pub(crate) fn count_missed(&self, events: u64) {
+        self.0.missed.fetch_add(events, Ordering::Relaxed);
+    }
+
+    pub(crate) fn new_listener_id(&self) -> ListenerId {
+        ListenerId(self.0.next_listener.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Appends an event unless a reader with the policy `Block` is full.
+    #[allow(clippy::result_large_err, reason = "the error hands the event back and is rare")]
+    pub(crate) fn try_dispatch(&self, event: Event) -> Result<u64, Full> {
+        let mut full = None;
+        let appended = self.append(event, Scope::ALL, |log, state| {
+            let room = state.has_room();
+            if !room {
+                full = Some(log.clone());
+            }
+            room
+        });
+        match (appended, full) {
+            (Err(event), Some(log)) => Err(Full { event, log }),
+            (Err(_), None) => Ok(0),
+            (Ok(receivers), _) => Ok(receivers),
+        }
+    }
+
+    /// Appends an event when there is room.
+    pub(crate) fn poll_dispatch(&self, event: &mut Option<Event>, cx: &mut Context<'_>) -> Poll<Result<u64, Error>> {
+        loop {
+            if self.is_closed() {
+                return Poll::Ready(Err(Error::closed()));
+            }
+            let Some(next) = event.take() else { return Poll::Ready(Ok(0)) };
+            match self.try_dispatch(next) {
+                Ok(receivers) => return Poll::Ready(Ok(receivers)),
+                Err(full) => {
+                    *event = Some(full.event);
+                    ready!(poll_room(&full.log, cx));
+                }
+            }
+        }
+    }
+
+    /// Appends to the logs that match, all at once: their locks are held together, always in the order topic, type,
+    /// everything, so that all subscribers of a topic see one order.
+    fn append(
+        &self,
+        event: Event,
+        scope: Scope,
+        mut room: impl FnMut(&Arc<Log>, &mut State) -> bool,
+    ) -> Result<u64, Event> {
+        let inner = &*self.0;
+        let mut after = After::default();
+        let mut receivers = 0;
+        let topic = event.topic();
+        let hash = inner.hasher.hash_one(topic);
+        let shard = inner.shard(hash);
+        {
+            let topics = shard.logs.read();
+            let types = (inner.type_count.load(Ordering::Acquire) > 0).then(|| inner.types.read());
+            let everything = inner.has_everything.load(Ordering::Acquire).then(|| inner.everything.read());
+
+            let topic_log = if scope.topic { topics.find(hash, |log| log.is_topic(topic)) } else { None };
+            let type_log = types.as_ref().filter(|_| scope.event_type).and_then(|types| {
+                let event_type = topic.event_type();
+                types.find(inner.hasher.hash_one(event_type), |log| log.is_type(event_type))
+            });
+            let all_log = everything.as_ref().filter(|_| scope.everything).and_then(|all| all.as_ref());
+
+            let mut logs: [Option<(&Arc<Log>, MutexGuard<'_, State>)>; 3] = [None, None, None];
+            let mut last = None;
+            for (at, log) in [topic_log, type_log, all_log].into_iter().enumerate() {
+                let Some(log) = log else { continue };
+                let mut state = log.lock();
+                if !room(log, &mut state) {
+                    return Err(event);
+                }
+                logs[at] = Some((log, state));
+                last = Some(at);
+            }
+            shard.published.fetch_add(1, Ordering::Relaxed);
+            let Some(last) = last else { return Ok(0) };
+            for (log, state) in logs[..last].iter_mut().flatten() {
+                receivers += state.receivers();
+                log.append(state, event.clone().into(), &mut after);
+            }
+            if let Some((log, state)) = &mut logs[last] {
+                receivers += state.receivers();
+                log.append(state, event.into(), &mut after);
+            }
+            shard.delivered.fetch_add(receivers, Ordering::Relaxed);
+        }
+        after.run();
+        Ok(receivers)
+    }
+
+    /// Does something with the log of an interest, which is made if there is none; `first` runs if it was made.
+    ///
+    /// Both run with the interest's part of the table locked, so that the first and last of an interest are told apart
+    /// whatever happens at the same time.
+    pub(crate) fn enter<R>(
+        &self,
+        interest: &Interest,
+        first: impl FnOnce(),
+        join: impl FnOnce(&Arc<Log>, &mut State) -> R,
+    ) -> Result<R, Error> {
+        let inner = &*self.0;
+        let run = |log: &Arc<Log>, new: bool| {
+            let joined = join(log, &mut log.lock());
+            if new {
+                first();
+            }
+            joined
+        };
+        let find_or_make = |table: &mut HashTable<Arc<Log>>, hash: u64| {
+            if self.is_closed() {
+                return Err(Error::closed());
+            }
+            if let Some(log) = table.find(hash, |log| log.interest == *interest) {
+                return Ok((log.clone(), false));
+            }
+            let log = Arc::new(Log::new(interest.clone()));
+            table.insert_unique(hash, log.clone(), |log| inner.hash(&log.interest));
+            Ok((log, true))
+        };
+        let hash = inner.hash(interest);
+        match interest {
+            Interest::Topic(_) => {
+                let mut table = inner.shard(hash).logs.write();
+                let (log, new) = find_or_make(&mut table, hash)?;
+                Ok(run(&log, new))
+            }
+            Interest::Type(_) => {
+                let mut table = inner.types.write();
+                let (log, new) = find_or_make(&mut table, hash)?;
+                inner.type_count.store(table.len(), Ordering::Release);
+                Ok(run(&log, new))
+            }
+            Interest::Everything => {
+                let mut everything = inner.everything.write();
+                if self.is_closed() {
+                    return Err(Error::closed());
+                }
+                let new = everything.is_none();
+                let log = everything.get_or_insert_with(|| Arc::new(Log::new(Interest::Everything))).clone();
+                inner.has_everything.store(true, Ordering::Release);
+                Ok(run(&log, new))
+            }
+        }
+    }
+
+    /// Does something with a log after which it may have no members; `last` runs if so, and the log goes.
+    pub(crate) fn leave(
+        &self,
+        log: &Arc<Log>,
+        last: &mut dyn FnMut(),
+        leave: &mut dyn FnMut(&mut State, &mut After),
+    ) {
+        let inner = &*self.0;
+        let mut after = After::default();
+        let mut is_last = || {
+            let mut state = log.lock();
+            leave(&mut state, &mut after);
+            state.members == 0
+        };
+        let hash = inner.hash(&log.interest);
+        let mut remove = |table: &mut HashTable<Arc<Log>>| {
+            // A log that was removed already is not in the table, or another one of its name is.
+            if is_last() && let Ok(entry) = table.find_entry(hash, |other| Arc::ptr_eq(other, log)) {
+                entry.remove();
+                last();
+            }
+        };
+        match &log.interest {
+            Interest::Topic(_) => remove(&mut inner.shard(hash).logs.write()),
+            Interest::Type(_) => {
+                let mut types = inner.types.write();
+                remove(&mut types);
+                inner.type_count.store(types.len(), Ordering::Release);
+            }
+            Interest::Everything => {
+                let mut everything = inner.everything.write();
+                if is_last() && everything.as_ref().is_some_and(|other| Arc::ptr_eq(other, log)) {
+                    *everything = None;
+                    inner.has_everything.store(false, Ordering::Release);
+                    last();
+                }
+            }
+        }
+        after.run();
+    }
+
+    fn each_log(&self, interest: Option<&Interest>, each: &mut dyn FnMut(&Arc<Log>)) {
+        let inner = &*self.0;
+        let mut each = |log: &Arc<Log>| {
+            if interest.is_none_or(|interest| log.interest == *interest) {
+                each(log);
+            }
+        };
+        let hash = interest.map(|interest| inner.hash(interest));
+        let mut each_in = |table: &HashTable<Arc<Log>>| match hash {
+            Some(hash) => table.iter_hash(hash).for_each(&mut each),
+            None => table.iter().for_each(&mut each),
+        };
+        match (interest, hash) {
+            (Some(Interest::Topic(_)), Some(hash)) => return each_in(&inner.shard(hash).logs.read()),
+            (Some(Interest::Type(_)), _) => return each_in(&inner.types.read()),
+            (None, _) => {
+                inner.topics.iter().for_each(|shard| each_in(&shard.logs.read()));
+                each_in(&inner.types.read());
+            }
+            _ => {}
+        }
+        if let Some(log) = &*inner.everything.read() {
+            each(log);
+        }
+    }
+}
+
+/// Ready when a log has room for one more event.
+fn poll_room(log: &Log, cx: &mut Context<'_>) -> Poll<()> {
+    let mut state = log.lock();
+    if state.closed || state.has_room() {
+        return Poll::Ready(());
+    }
+    state.rare().blocking.wait(cx.waker());
+    log.publishers_wait.store(true, Ordering::SeqCst);
+    // A reader that moved on before it could see that somebody waits is seen now.
+    if state.has_room() { Poll::Ready(()) } else { Poll::Pending }
+}
+
+impl Inner {
+    fn shard(&self, hash: u64) -> &Shard {
+        // The table uses the low and the topmost bits of the hash.
+        &self.topics[(hash >> 32) as usize & (self.topics.len() - 1)]
+    }
+
+    fn hash(&self, interest: &Interest) -> u64 {
+        match interest {
+            Interest::Topic(topic) => self.hasher.hash_one(topic),
+            Interest::Type(event_type) => self.hasher.hash_one(event_type),
+            Interest::Everything => 0,
+        }
+    }
+}
+
+impl Log {
+    fn is_topic(&self, topic: &Topic) -> bool {
+        matches!(&self.interest, Interest::Topic(own) if own == topic)
+    }
+
+    fn is_type(&self, event_type: &EventType) -> bool {
+        matches!(&self.interest, Interest::Type(own) if own == event_type)
+    }
+}
+
+impl Full {
+    pub(crate) fn into_event(self) -> Event {
+        self.event
+    }
+
+    pub(crate) fn error() -> Error {
+        Error::new(ErrorKind::WouldBlock, "a subscriber with the policy `Block` has no room")
+    }
+}
+
+impl fmt::Debug for Router {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Router").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+

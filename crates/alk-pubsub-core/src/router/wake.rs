@@ -1,0 +1,89 @@
+//! Who is woken: a task, or one member of a set that a task waits for.
+
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
+use crate::sync::Mutex;
+
+/// How a reader that has caught up is told that there is more.
+#[derive(Clone)]
+pub(crate) enum Wake {
+    Task(Waker),
+    Member(Arc<ReadySet>, u32),
+}
+
+impl Wake {
+    pub(crate) fn wake(self) {
+        match self {
+            Wake::Task(waker) => waker.wake(),
+            Wake::Member(set, member) => set.wake(member),
+        }
+    }
+}
+
+/// The members of a set that are worth looking at, so that a task with many subscriptions need not poll them all.
+#[derive(Default)]
+pub(crate) struct ReadySet(Mutex<Ready>);
+
+#[derive(Default)]
+struct Ready {
+    /// In the order they became ready. A member stands here at most once for each time it parked.
+    members: Vec<u32>,
+    task: Option<Waker>,
+}
+
+impl ReadySet {
+    pub(crate) fn wake(&self, member: u32) {
+        let task = {
+            let mut ready = self.0.lock();
+            ready.members.push(member);
+            ready.task.take()
+        };
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
+
+    /// Takes all ready members. With none, the task is woken when there is one.
+    pub(crate) fn take(&self, into: &mut Vec<u32>, cx: &mut Context<'_>) {
+        let mut ready = self.0.lock();
+        if ready.members.is_empty() {
+            match &mut ready.task {
+                Some(task) => task.clone_from(cx.waker()),
+                none => *none = Some(cx.waker().clone()),
+            }
+        } else {
+            into.append(&mut ready.members);
+        }
+    }
+}
+
+/// What is to be woken once a lock is released. Mostly nobody or one.
+#[derive(Default)]
+pub(crate) enum Wakes {
+    #[default]
+    None,
+    One(Wake),
+    Many(Vec<Wake>),
+}
+
+impl Wakes {
+    pub(crate) fn push(&mut self, wake: Wake) {
+        match std::mem::take(self) {
+            Wakes::None => *self = Wakes::One(wake),
+            Wakes::One(first) => *self = Wakes::Many(vec![first, wake]),
+            Wakes::Many(mut wakes) => {
+                wakes.push(wake);
+                *self = Wakes::Many(wakes);
+            }
+        }
+    }
+
+    pub(crate) fn wake(self) {
+        match self {
+            Wakes::None => {}
+            Wakes::One(wake) => wake.wake(),
+            Wakes::Many(wakes) => wakes.into_iter().for_each(Wake::wake),
+        }
+    }
+}

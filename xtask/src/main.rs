@@ -1,0 +1,61 @@
+//! The workspace's own commands, run as `cargo xtask <command>`.
+//!
+//! A command is a folder (or a file) of this crate with an `Args` and a `run`; adding one is adding a variant to
+//! [`Command`]. What is checked here is checked nowhere else: the continuous integration calls these very commands.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user by printing")]
+
+mod cargo;
+mod check;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The workspace's own commands.
+///
+/// Run `cargo xtask test` and `cargo xtask check` before you send a change: together they are everything that the
+/// continuous integration will look at.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Test(test::Args),
+    Check(check::Args),
+    Tidy(tidy::Args),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Test(args) => test::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Tidy(args) => tidy::run(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

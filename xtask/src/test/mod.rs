@@ -1,0 +1,8 @@
+//! `cargo xtask test`: every test there is, those that need a Redis server included.
+
+mod command;
+mod install;
+mod redis_server;
+mod tally;
+
+pub(crate) use command::{Args, run};

@@ -34,9 +34,9 @@ use super::source::Source;
 /// use futures_util::{StreamExt, stream};
 /// use std::time::Duration;
 ///
-/// # #[tokio::main(flavor = "current_thread")]
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() {
-/// // Two items, and then nothing for a long time.
+/// // Five items, and then nothing for a long time.
 /// let source = stream::iter([1, 2, 3, 4, 5]).chain(stream::pending());
 /// let mut batches = source.pipe(batch(3, Duration::from_millis(20)));
 /// assert_eq!(batches.next().await, Some(vec![1, 2, 3]));
@@ -109,9 +109,9 @@ impl<S: Stream> Stream for BatchStream<S> {
                         this.held.reserve_exact(*this.to_reserve);
                     }
                     this.held.push(item);
-                    let full = this.held.len() >= *this.size;
-                    if full
-                        || this.held.len() % LOOK_AT_CLOCK == 0 && this.deadline.has_passed(Instant::now())
+                    let held = this.held.len();
+                    if held >= *this.size
+                        || (held.is_multiple_of(LOOK_AT_CLOCK) && this.deadline.has_passed(Instant::now()))
                     {
                         break;
                     }

@@ -77,8 +77,11 @@ where
         let mut this = self.project();
         for _ in 0..2 {
             let asked_other = *this.others_turn;
-            let polled =
-                if asked_other { this.other.as_mut().poll_next(cx) } else { this.source.as_mut().poll_next(cx) };
+            let polled = if asked_other {
+                this.other.as_mut().poll_next(cx)
+            } else {
+                this.source.as_mut().poll_next(cx)
+            };
             *this.others_turn = !asked_other;
             if let Poll::Ready(Some(item)) = polled {
                 return Poll::Ready(Some(item));

@@ -31,7 +31,7 @@ struct Entry<K, V> {
 const NONE: usize = usize::MAX;
 
 /// Says that a key is not there, which is what [`Recent::insert`] goes by.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Absent {
     hash: u64,
 }
@@ -66,8 +66,7 @@ impl<K: Hash + Eq, V> Recent<K, V> {
     }
 
     /// Adds what was found absent, and returns what had to make room for it.
-    pub(super) fn insert(&mut self, absent: Absent, key: K, value: V) -> Option<(K, V)> {
-        let Absent { hash } = absent;
+    pub(super) fn insert(&mut self, Absent { hash }: Absent, key: K, value: V) -> Option<(K, V)> {
         let place = self.next_place();
         let made_room = self.is_full();
         if made_room {

@@ -61,6 +61,24 @@ impl Bounds {
         self
     }
 
+    /// How many events it may lag.
+    #[must_use]
+    pub fn max_events(&self) -> u64 {
+        self.events
+    }
+
+    /// How many encoded bytes it may lag.
+    #[must_use]
+    pub fn max_bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// What happens beyond.
+    #[must_use]
+    pub fn policy(&self) -> Overflow {
+        self.overflow
+    }
+
     pub(crate) fn check(self) -> Result<Self, Error> {
         if self.events == 0 || self.bytes == 0 {
             return Err(Error::new(ErrorKind::Unsupported, "a subscription must be allowed at least one event and byte"));

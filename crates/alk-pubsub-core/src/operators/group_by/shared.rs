@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
 
-use super::driver::{Driver, Drove};
+use super::driver::{Driver, Stop};
 use super::queue::Queue;
 use super::waiting::{ReaderId, Waiting};
 
@@ -21,10 +21,13 @@ pub(super) struct Shared<S: Stream, K, F> {
     ended: AtomicBool,
 }
 
+/// A group and its key.
+pub(super) type Begun<K, T> = (K, Arc<Queue<T>>);
+
 /// Where new groups wait for the reader of the stream of groups.
 #[derive(Debug)]
 pub(super) struct Entrance<K, T> {
-    pub(super) groups: VecDeque<(K, Arc<Queue<T>>)>,
+    pub(super) groups: VecDeque<Begun<K, T>>,
     /// How many items went with groups for which there was no room here any more.
     pub(super) missed: u64,
     pub(super) reader_waits: bool,
@@ -54,6 +57,20 @@ impl<S: Stream, K, F> Shared<S, K, F> {
         }
     }
 
+    /// The next group, or that there will be none; with `wait`, one that comes later wakes the reader.
+    pub(super) fn take_group(&self, wait: bool) -> Poll<Option<Begun<K, S::Item>>> {
+        let ended = self.has_ended();
+        let mut entrance = self.lock_entrance();
+        if let Some(group) = entrance.groups.pop_front() {
+            return Poll::Ready(Some(group));
+        }
+        if ended {
+            return Poll::Ready(None);
+        }
+        entrance.reader_waits = wait;
+        Poll::Pending
+    }
+
     /// Whether the source has ended. Once it has, all that it gave stands in the queues.
     pub(super) fn has_ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)
@@ -65,11 +82,6 @@ impl<S: Stream, K, F> Shared<S, K, F> {
 
     fn lock_driver(&self) -> MutexGuard<'_, Option<Box<Driver<S, K, F>>>> {
         self.driver.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn end(&self) {
-        self.ended.store(true, Ordering::Release);
-        self.waiting.wake_all();
     }
 }
 
@@ -92,22 +104,24 @@ where
         cx: &mut Context<'_>,
         mut take: impl FnMut(bool) -> Poll<Option<R>>,
     ) -> Poll<Option<R>> {
-        if let Poll::Ready(taken) = take(false) {
-            return Poll::Ready(taken);
+        if let Poll::Ready(found) = take(false) {
+            return Poll::Ready(found);
         }
         if let Some(turn) = self.turn() {
             match turn.drive(|| take(false)) {
-                Drove::Taken(taken) => return Poll::Ready(taken),
-                Drove::FarEnough => {
+                Stop::Found(found) => return Poll::Ready(found),
+                Stop::FarEnough => {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                Drove::SourcePending => {}
+                Stop::SourceEnded => return take(false),
+                Stop::SourcePending => {}
             }
         }
         self.waiting.add(reader, cx.waker());
-        if let Poll::Ready(taken) = take(true) {
-            return Poll::Ready(taken);
+        if let Poll::Ready(found) = take(true) {
+            drop(self.waiting.remove(reader));
+            return Poll::Ready(found);
         }
         // Not another round here, but a wake: a source that wakes itself whenever it is polled wants others to have a turn.
         if self.waiting.source_is_ready() && self.lock_driver().is_some() {
@@ -128,7 +142,7 @@ where
 
 /// The driver, out of its place.
 ///
-/// Dropped with it, in a panic of the source's or of the key function, there is nobody to drive any more: all ends.
+/// When this is dropped with it, in a panic of the source or of the key function, there will be no driver any more: all ends.
 struct Turn<'a, S: Stream, K, F> {
     shared: &'a Shared<S, K, F>,
     driver: Option<Box<Driver<S, K, F>>>,
@@ -140,11 +154,31 @@ where
     K: Clone + Eq + Hash,
     F: FnMut(&S::Item) -> K,
 {
-    fn drive<R>(mut self, take: impl FnMut() -> Poll<Option<R>>) -> Drove<R> {
+    fn drive<R>(mut self, find: impl FnMut() -> Poll<Option<R>>) -> Stop<R> {
         let Some(driver) = &mut self.driver else {
-            return Drove::SourcePending;
+            return Stop::SourceEnded;
         };
-        let drove = driver.drive(self.shared, take);
-        todo!()
+        let stop = driver.drive(self.shared, find);
+        match stop {
+            Stop::SourceEnded => return stop, // and the driver with it
+            Stop::SourcePending => {}
+            Stop::Found(_) | Stop::FarEnough => self.shared.waiting.expect_no_wake(),
+        }
+        *self.shared.lock_driver() = self.driver.take();
+        if self.shared.waiting.source_is_ready() {
+            // Those who came while the driver was out of its place. (Who waited before has been woken by the source.)
+            self.shared.waiting.wake_all();
+        }
+        stop
+    }
+}
+
+impl<S: Stream, K, F> Drop for Turn<'_, S, K, F> {
+    fn drop(&mut self) {
+        if let Some(driver) = self.driver.take() {
+            self.shared.ended.store(true, Ordering::Release);
+            self.shared.waiting.wake_all();
+            drop(driver);
+        }
     }
 }

@@ -7,6 +7,10 @@ use std::task::{Wake, Waker};
 /// Identifies a reader among those of one `group_by`.
 pub(super) type ReaderId = u64;
 
+/// The stream of groups; the groups count from [`FIRST_GROUP`].
+pub(super) const STREAM_OF_GROUPS: ReaderId = 0;
+pub(super) const FIRST_GROUP: ReaderId = 1;
+
 /// The readers that wait, and whether the source is worth a poll.
 ///
 /// This is also the waker that the source is polled with. It wakes *all* who wait, since any one of them might have been

@@ -1,0 +1,328 @@
+//! The hub's end of a link at work: the machine, the target it serves, and the events on their way to the spoke.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use alk_pubsub_core::{
+    Error, EventTarget, Feed, FeedItem, Framing, GapReason, Interest, Overflow, Published, RawSubscription,
+    TargetFuture,
+};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::time::Instant;
+
+use crate::authorizer::Authorizer;
+use crate::connection::ConnectionInfo;
+use crate::frame::{Control, Frame, Wire};
+use crate::limits::Limits;
+use crate::machine::{CloseCode, Effect, Machine, Token};
+
+/// How frames stand on a pipe: what a pipe puts around each.
+pub trait LinkFraming: Framing {
+    /// The encoding of the frames.
+    fn wire(&self) -> Wire;
+
+    /// Appends a frame, given its encoding, as it stands on the pipe.
+    fn wrap(&self, frame: &[u8], out: &mut Vec<u8>);
+}
+
+/// Where a session leaves what is to be sent.
+pub trait Outbox {
+    /// Frames as they stand on the pipe, to be written behind what was left here before.
+    fn write(&mut self, frames: Bytes);
+
+    /// The pipe is to be closed when everything was written. Nothing follows.
+    fn close(&mut self, code: CloseCode, reason: &'static str);
+}
+
+/// Counters that the sessions of a hub share.
+#[derive(Debug, Default)]
+pub struct SessionStats {
+    /// Frames received.
+    pub frames_in: AtomicU64,
+    /// Events sent.
+    pub events_out: AtomicU64,
+    /// Events received for publishing.
+    pub published: AtomicU64,
+    /// Events that connections missed.
+    pub missed: AtomicU64,
+    /// Gaps that connections were told of.
+    pub gaps: AtomicU64,
+    /// Refusals by [`ErrorCode`](crate::ErrorCode), in the order of [`ErrorCode::ALL`](crate::ErrorCode::ALL).
+    pub refused: [AtomicU64; 9],
+}
+
+type Subscribing = Pin<Box<dyn Future<Output = (Token, Interest, Result<RawSubscription, Error>)> + Send>>;
+type Publishing = Pin<Box<dyn Future<Output = (Option<String>, Result<Published, Error>)> + Send>>;
+
+/// One link of a hub, driven by whoever has the pipe.
+///
+/// Call [`receive`](Self::receive) for each frame that arrives while [`wants_input`](Self::wants_input), and
+/// [`poll`](Self::poll) for what is to be sent. Dropping it unsubscribes everything.
+pub struct Session {
+    target: Arc<dyn EventTarget>,
+    machine: Machine,
+    framing: Arc<dyn LinkFraming>,
+    limits: Arc<Limits>,
+    stats: Arc<SessionStats>,
+    feed: Feed,
+    // Both are boxed since most sessions are idle most of the time, and there may be very many.
+    subscribing: Option<Box<FuturesUnordered<Subscribing>>>,
+    publishing: Option<Box<FuturesUnordered<Publishing>>>,
+    effects: Vec<Effect>,
+    overflowed: bool,
+    closed: bool,
+}
+
+impl Session {
+    /// A session of this connection with `target`. The `__welcome` is left in `out`.
+    pub fn new(
+        target: Arc<dyn EventTarget>,
+        connection: ConnectionInfo,
+        framing: Arc<dyn LinkFraming>,
+        limits: Arc<Limits>,
+        authorizer: Arc<dyn Authorizer>,
+        stats: Arc<SessionStats>,
+        out: &mut dyn Outbox,
+    ) -> Self {
+        let mut effects = Vec::new();
+        let machine = Machine::new(connection, limits.clone(), authorizer, &mut effects);
+        let mut session = Self {
+            target,
+            machine,
+            framing,
+            limits,
+            stats,
+            feed: Feed::new(),
+            subscribing: None,
+            publishing: None,
+            effects,
+            overflowed: false,
+            closed: false,
+        };
+        session.carry_out(out);
+        session
+    }
+
+    /// The connection.
+    #[must_use]
+    pub fn connection(&self) -> &ConnectionInfo {
+        self.machine.connection()
+    }
+
+    /// How many interests the spoke has.
+    #[must_use]
+    pub fn topics(&self) -> usize {
+        self.feed.len()
+    }
+
+    /// Whether more frames should be read. Not while too many publishes are on their way, so that a fast publisher is
+    /// held back by the pipe.
+    #[must_use]
+    pub fn wants_input(&self) -> bool {
+        !self.closed && self.publishing.as_ref().is_none_or(|waiting| waiting.len() < self.limits.max_in_flight)
+    }
+
+    /// A frame has arrived.
+    pub fn receive(&mut self, frame: &[u8], out: &mut dyn Outbox) {
+        self.stats.frames_in.fetch_add(1, Ordering::Relaxed);
+        let frame = Frame::decode(self.framing.wire(), frame);
+        self.machine.received(frame, Instant::now(), &mut self.effects);
+        self.carry_out(out);
+    }
+
+    /// A frame has arrived that is too large to be read, or is otherwise refused before it was looked at.
+    pub fn refuse(&mut self, refusal: crate::frame::Refusal, out: &mut dyn Outbox) {
+        self.stats.frames_in.fetch_add(1, Ordering::Relaxed);
+        self.machine.received(Err(refusal), Instant::now(), &mut self.effects);
+        self.carry_out(out);
+    }
+
+    /// Goes on with what is under way and leaves events in `out`, about `most_bytes` of them.
+    ///
+    /// `Ready` if something was done, so that there may be more; `Pending` if there is nothing to do until the task is
+    /// woken.
+    pub fn poll(&mut self, cx: &mut Context<'_>, most_bytes: usize, out: &mut dyn Outbox) -> Poll<()> {
+        if self.closed {
+            return Poll::Pending;
+        }
+        let mut done = self.poll_subscribing(cx);
+        done |= self.poll_publishing(cx);
+        if done {
+            self.carry_out(out);
+        }
+        if !self.closed && most_bytes > 0 {
+            done |= self.poll_feed(cx, most_bytes, out);
+        }
+        if done { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// To be called from time to time while the pipe takes nothing: leaves out what exceeds the queue.
+    pub fn keep_within_bounds(&mut self) {
+        self.feed.keep_within(self.limits.queue);
+    }
+
+    /// Ends the session: a `__close` frame and nothing more. `retry_ms` asks the spoke to come back.
+    pub fn close(
+        &mut self,
+        code: CloseCode,
+        reason: &'static str,
+        retry_ms: Option<u64>,
+        out: &mut dyn Outbox,
+    ) {
+        self.machine.close(code, reason, retry_ms, &mut self.effects);
+        self.carry_out(out);
+    }
+
+    fn poll_subscribing(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut done = false;
+        while let Some(waiting) = &mut self.subscribing {
+            match waiting.poll_next_unpin(cx) {
+                Poll::Ready(Some((token, interest, result))) => {
+                    self.subscribed(token, &interest, result);
+                    done = true;
+                }
+                Poll::Ready(None) => self.subscribing = None,
+                Poll::Pending => break,
+            }
+        }
+        done
+    }
+
+    fn poll_publishing(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut done = false;
+        while let Some(waiting) = &mut self.publishing {
+            match waiting.poll_next_unpin(cx) {
+                Poll::Ready(Some((reference, result))) => {
+                    self.machine.published(reference, result, &mut self.effects);
+                    done = true;
+                }
+                Poll::Ready(None) => self.publishing = None,
+                Poll::Pending => break,
+            }
+        }
+        done
+    }
+
+    fn poll_feed(&mut self, cx: &mut Context<'_>, most_bytes: usize, out: &mut dyn Outbox) -> bool {
+        let Self { feed, framing, machine, effects, stats, overflowed, limits, .. } = self;
+        let framing = &**framing;
+        let mut ended = false;
+        let mut events_out = 0;
+        let polled = feed.poll_items(cx, framing, most_bytes, &mut |item| match item {
+            FeedItem::Frames { bytes, events } => {
+                events_out += events;
+                out.write(bytes);
+            }
+            FeedItem::Gap(gap) => {
+                stats.gaps.fetch_add(1, Ordering::Relaxed);
+                stats.missed.fetch_add(gap.missed().unwrap_or(0), Ordering::Relaxed);
+                *overflowed |= gap.reason() == GapReason::Overflow;
+                machine.gap(gap, effects);
+                // At its place: before the events that follow.
+                for effect in effects.drain(..) {
+                    if let Effect::Send(control) = effect {
+                        send(framing, &control, out);
+                    }
+                }
+            }
+            _ => ended = true,
+        });
+        if events_out > 0 {
+            stats.events_out.fetch_add(events_out, Ordering::Relaxed);
+        }
+        if ended {
+            if *overflowed && limits.queue.policy() == Overflow::Close {
+                self.close(CloseCode::TryAgain, "slow_consumer", Some(1000), out);
+            } else {
+                self.close(CloseCode::GoingAway, "closed", None, out);
+            }
+        }
+        polled.is_ready()
+    }
+
+    fn subscribed(&mut self, token: Token, interest: &Interest, result: Result<RawSubscription, Error>) {
+        let outcome = result.as_ref().map(|_| ());
+        if self.machine.subscribed(token, interest, outcome, &mut self.effects)
+            && let Ok(subscription) = result
+        {
+            self.feed.insert(subscription);
+        }
+    }
+
+    fn carry_out(&mut self, out: &mut dyn Outbox) {
+        // Carrying out an effect can leave another one behind.
+        while !self.effects.is_empty() {
+            for effect in std::mem::take(&mut self.effects) {
+                match effect {
+                    Effect::Send(control) => {
+                        self.count(&control);
+                        send(&*self.framing, &control, out);
+                    }
+                    Effect::Subscribe(token, interest) => self.subscribe(token, interest),
+                    Effect::Unsubscribe(interest) => {
+                        self.feed.remove(&interest);
+                    }
+                    Effect::Publish(reference, event) => {
+                        self.stats.published.fetch_add(1, Ordering::Relaxed);
+                        self.publish(reference, self.target.dispatch_event(event));
+                    }
+                    Effect::Close(code, reason) => {
+                        self.closed = true;
+                        out.close(code, reason);
+                    }
+                }
+            }
+        }
+    }
+
+    fn subscribe(&mut self, token: Token, interest: Interest) {
+        match self.target.subscribe_raw(interest.clone(), self.limits.queue).try_ready() {
+            Ok(result) => self.subscribed(token, &interest, result),
+            Err(waiting) => {
+                let waiting: Subscribing = Box::pin(async move { (token, interest, waiting.await) });
+                self.subscribing.get_or_insert_default().push(waiting);
+            }
+        }
+    }
+
+    fn publish(&mut self, reference: Option<String>, dispatch: TargetFuture<Result<Published, Error>>) {
+        match dispatch.try_ready() {
+            Ok(result) => self.machine.published(reference, result, &mut self.effects),
+            Err(waiting) => {
+                let waiting: Publishing = Box::pin(async move { (reference, waiting.await) });
+                self.publishing.get_or_insert_default().push(waiting);
+            }
+        }
+    }
+
+    fn count(&self, control: &Control) {
+        if let Control::Error { code, .. } = control
+            && let Some(at) = crate::code::ErrorCode::ALL.iter().position(|known| known.as_str() == code)
+        {
+            self.stats.refused[at].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn send(framing: &dyn LinkFraming, control: &Control, out: &mut dyn Outbox) {
+    match control.encode(framing.wire()) {
+        Ok(frame) => {
+            let mut bytes = Vec::with_capacity(frame.len() + 16);
+            framing.wrap(&frame, &mut bytes);
+            out.write(bytes.into());
+        }
+        Err(error) => tracing::error!(%error, frame = control.frame_type(), "a control frame cannot be encoded"),
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("machine", &self.machine).field("feed", &self.feed).finish_non_exhaustive()
+    }
+}

@@ -24,6 +24,7 @@ mod event;
 mod event_map;
 mod feed;
 mod gap;
+mod interests;
 mod local;
 mod name;
 //pub mod operators;
@@ -44,6 +45,7 @@ pub use event::{Event, Payload};
 pub use event_map::{Dynamic, EventMap, EventOf};
 pub use feed::{Feed, FeedItem};
 pub use gap::{Gap, GapReason};
+pub use interests::{Changes, InterestTable, Interests};
 pub use local::{InProcessEventTarget, Local};
 pub use name::{
     EventType, Interest, MAX_ID_BYTES, MAX_TYPE_BYTES, NameError, Topic, check_event_type, check_id,

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use alk_pubsub_core::{
-    Error, EventTarget, Feed, FeedItem, Framing, GapReason, Interest, Overflow, Published, RawSubscription,
+    Error, EventTarget, Feed, FeedItem, Framing, Gap, GapReason, Interest, Overflow, Published, RawSubscription,
     TargetFuture,
 };
 use bytes::Bytes;
@@ -160,6 +160,14 @@ impl Session {
             done |= self.poll_feed(cx, most_bytes, out);
         }
         if done { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Tells the spoke that events for it are missing here, which the session does not know of.
+    pub fn tell_gap(&mut self, gap: Gap, out: &mut dyn Outbox) {
+        self.stats.gaps.fetch_add(1, Ordering::Relaxed);
+        self.stats.missed.fetch_add(gap.missed().unwrap_or(0), Ordering::Relaxed);
+        self.machine.gap(gap, &mut self.effects);
+        self.carry_out(out);
     }
 
     /// To be called from time to time while the pipe takes nothing: leaves out what exceeds the queue.

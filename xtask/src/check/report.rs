@@ -58,7 +58,7 @@ impl Report {
         println!("\n{self}");
         let failed = self.rows.iter().filter(|row| matches!(row.outcome, Outcome::Failed(_))).count();
         if failed > 0 {
-            bail!("{failed} of {} checks failed", self.rows.len());
+            bail!("failed checks: {failed} of {}", self.rows.len());
         }
         Ok(())
     }
@@ -92,7 +92,7 @@ mod tests {
         report.step("second", || Ok(Outcome::Passed));
         let table = report.to_string();
         assert!(table.contains("FAILED: broken") && table.contains("second"), "{table}");
-        assert_eq!(report.finish().unwrap_err().to_string(), "1 of 2 checks failed");
+        assert_eq!(report.finish().unwrap_err().to_string(), "failed checks: 1 of 2");
     }
 
     #[test]

@@ -79,10 +79,10 @@ fn stream(mut command: Command) -> Result<(Tally, ExitStatus)> {
 
 fn judge(tally: Tally, cargo_succeeded: bool) -> Result<()> {
     match tally {
-        Tally { failed: 1.., .. } => bail!("{} tests failed", tally.failed),
+        Tally { failed: 1.., .. } => bail!("failed tests: {}", tally.failed),
         _ if !cargo_succeeded => bail!("cargo test failed, though no test did: see its last lines above"),
         Tally { skipped: 1.., .. } => {
-            bail!("{} tests were skipped; here every test has to run", tally.skipped)
+            bail!("skipped tests: {}; here every test has to run", tally.skipped)
         }
         Tally { passed: 0, .. } => bail!("no test ran"),
         _ => Ok(()),

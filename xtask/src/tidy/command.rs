@@ -41,7 +41,7 @@ pub(crate) fn run(_: &Args) -> Result<()> {
         }
     }
     if broken_rules > 0 {
-        bail!("{broken_rules} of {} rules are broken", RULES.len());
+        bail!("broken rules: {broken_rules} of {}", RULES.len());
     }
     Ok(())
 }

@@ -14,6 +14,13 @@ pub enum Wire {
 }
 
 impl Wire {
+    /// All there are in this build.
+    pub const ALL: &[Self] = &[
+        Wire::Json,
+        #[cfg(feature = "msgpack")]
+        Wire::MsgPack,
+    ];
+
     /// The encoding of envelopes.
     #[must_use]
     pub fn encoding(self) -> &'static Encoding {

@@ -1,0 +1,90 @@
+//! Events, gaps and the rest as the text of an event stream.
+
+use std::time::Duration;
+
+use alk_pubsub_core::{Encoding, Event, Framing, Gap};
+use bytes::Bytes;
+
+/// `event: <type>`, `data: <envelope>`, and the empty line that ends it.
+pub(crate) struct SseFraming;
+
+impl Framing for SseFraming {
+    fn name(&self) -> &'static str {
+        "sse"
+    }
+
+    fn encoding(&self) -> &Encoding {
+        &Encoding::JSON
+    }
+
+    fn frame(&self, event: &Event, envelope: &[u8], out: &mut Vec<u8>) {
+        // The characters of a type end no line.
+        let event_type = event.topic().event_type().as_str();
+        out.reserve(event_type.len() + envelope.len() + 16);
+        out.extend_from_slice(b"event: ");
+        out.extend_from_slice(event_type.as_bytes());
+        out.extend_from_slice(b"\ndata: ");
+        let start = out.len();
+        out.extend_from_slice(envelope);
+        // In JSON the ends of lines stand between tokens only, where a space means the same. What is no JSON
+        // still cannot begin another field.
+        for byte in &mut out[start..] {
+            if matches!(*byte, b'\n' | b'\r') {
+                *byte = b' ';
+            }
+        }
+        out.extend_from_slice(b"\n\n");
+    }
+}
+
+/// Says that the stream is open, so that what stands in between passes on the headers.
+pub(crate) const SUBSCRIBED: Bytes = Bytes::from_static(b": subscribed\n\n");
+
+pub(crate) const KEEP_ALIVE: Bytes = Bytes::from_static(b": keep-alive\n\n");
+
+/// A gap as an event of its own.
+pub(crate) fn gap(gap: &Gap) -> Bytes {
+    let missed = gap.missed().map_or_else(|| "null".to_owned(), |missed| missed.to_string());
+    format!("event: __gap\ndata: {{\"reason\":\"{}\",\"missed\":{missed}}}\n\n", gap.reason()).into()
+}
+
+/// Tells the client when to come back.
+pub(crate) fn retry(after: Duration) -> Bytes {
+    format!("retry: {}\n\n", after.as_millis()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use alk_pubsub_core::{Encoding, Event, Framing, Gap, GapReason, Topic};
+
+    use super::{SseFraming, gap};
+
+    fn framed(envelope: &'static [u8]) -> String {
+        let topic: Topic = "a.b:c".parse().unwrap();
+        let event = Event::from_parts(Encoding::JSON, envelope.into(), topic, 0..0);
+        let mut out = b"before".to_vec();
+        SseFraming.frame(&event, envelope, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn an_event_is_two_lines_and_an_empty_one() {
+        assert_eq!(
+            framed(br#"{"type":"a.b","id":"c"}"#),
+            "beforeevent: a.b\ndata: {\"type\":\"a.b\",\"id\":\"c\"}\n\n"
+        );
+    }
+
+    #[test]
+    fn no_envelope_can_add_a_field() {
+        assert_eq!(framed(b"{\r\n\"x\":1\r}\nevent: y"), "beforeevent: a.b\ndata: {  \"x\":1 } event: y\n\n");
+    }
+
+    #[test]
+    fn a_gap_says_how_many_or_null() {
+        let known = gap(&Gap::new(GapReason::Overflow, Some(3)));
+        assert_eq!(known, "event: __gap\ndata: {\"reason\":\"slow_consumer\",\"missed\":3}\n\n");
+        let unknown = gap(&Gap::new(GapReason::Reconnected, None));
+        assert_eq!(unknown, "event: __gap\ndata: {\"reason\":\"upstream_reconnected\",\"missed\":null}\n\n");
+    }
+}

@@ -1,0 +1,53 @@
+//! From a request to a stream.
+
+use std::sync::Arc;
+
+use alk_pubsub_core::{Feed, Interest, RawSubscription};
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use futures_util::future::try_join_all;
+use http::request::Parts;
+use http::{HeaderName, header};
+
+use crate::body::SseBody;
+use crate::problem::{Code, Problem};
+use crate::relay::Shared;
+use crate::topics;
+
+/// Subscribes to all topics of a request, or to none.
+pub(crate) async fn open(relay: &Arc<Shared>, request: &Parts) -> Result<Response, Problem> {
+    if relay.closing.is_cancelled() {
+        return Err(Problem::shutting_down());
+    }
+    let interests = topics::parse(request.uri.query().unwrap_or_default(), &relay.config)?;
+    if let Some(authorize) = &relay.config.authorize {
+        for interest in &interests {
+            authorize(request, interest).map_err(|denied| {
+                let detail = format!("topic `{interest}`: {denied}");
+                Problem::new(Code::Forbidden, detail).with("topic", interest.to_string())
+            })?;
+        }
+    }
+    // All at the same time: a transport may ask its server for all of them in one go.
+    let subscriptions = interests.into_iter().map(|interest| subscribe(relay, interest));
+    let mut feed = Feed::new();
+    for subscription in try_join_all(subscriptions).await? {
+        feed.insert(subscription);
+    }
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-cache, no-transform"),
+        // Otherwise nginx keeps events until it has a buffer full of them.
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    Ok((headers, Body::new(SseBody::new(feed, relay.clone()))).into_response())
+}
+
+async fn subscribe(relay: &Shared, interest: Interest) -> Result<RawSubscription, Problem> {
+    let topic = interest.to_string();
+    relay
+        .target
+        .subscribe_raw(interest, relay.config.bounds)
+        .await
+        .map_err(|error| Problem::from(error).with("topic", topic))
+}

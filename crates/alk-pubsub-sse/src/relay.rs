@@ -1,0 +1,113 @@
+use std::fmt;
+use std::sync::Arc;
+
+use alk_pubsub_core::EventTarget;
+use axum::extract::Request;
+use axum::response::IntoResponse;
+use axum::routing::{MethodRouter, get};
+use tokio_util::sync::CancellationToken;
+
+use crate::builder::SseRelayBuilder;
+use crate::config::Config;
+use crate::open::open;
+use crate::stats::{Counters, SseStats};
+use crate::sweep::Sweep;
+
+/// Answers `GET /events?topic=…` with the events of these topics as server-sent events.
+///
+/// 1 to 128 `topic` parameters, each a topic `type:id` or a type. When the client gets the answer's headers its topics
+/// are active: every event that is published from then on reaches it or is accounted for by a gap. An event comes
+/// once, however many of the topics match it:
+///
+/// ```text
+/// event: session.status
+/// data: {"type":"session.status","id":"p1","payload":"busy"}
+/// ```
+///
+/// A client that reads too slowly misses the oldest events and is told so at the place where they are missing:
+///
+/// ```text
+/// event: __gap
+/// data: {"reason":"slow_consumer","missed":17}
+/// ```
+///
+/// A stream ends when the target is closed, when the relay is, and when the client goes, which unsubscribes at
+/// once. A handle, cheap to clone.
+///
+/// ```
+/// use alk_pubsub_core::InProcessEventTarget;
+/// use alk_pubsub_sse::SseRelay;
+///
+/// let relay = SseRelay::new(InProcessEventTarget::in_process());
+/// let app: axum::Router = axum::Router::new().route("/events", relay.handler());
+/// // …and when the server is to stop, also those streams end that never would:
+/// relay.close();
+/// ```
+#[derive(Clone)]
+pub struct SseRelay(Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) target: Arc<dyn EventTarget>,
+    pub(crate) config: Config,
+    pub(crate) counters: Counters,
+    pub(crate) closing: CancellationToken,
+    pub(crate) sweep: Arc<Sweep>,
+}
+
+impl SseRelay {
+    /// Over this target, with all defaults.
+    pub fn new(target: impl EventTarget) -> Self {
+        Self::builder(target).build()
+    }
+
+    /// Over this target, to be set up.
+    pub fn builder(target: impl EventTarget) -> SseRelayBuilder {
+        SseRelayBuilder::new(target)
+    }
+
+    pub(crate) fn from_parts(target: Arc<dyn EventTarget>, config: Config) -> Self {
+        let (counters, closing, sweep) = (Counters::default(), CancellationToken::new(), Arc::default());
+        Self(Arc::new(Shared { target, config, counters, closing, sweep }))
+    }
+
+    /// The handler, for a route of your choice.
+    #[must_use]
+    pub fn handler<S: Clone + Send + Sync + 'static>(&self) -> MethodRouter<S> {
+        let shared = self.0.clone();
+        get(move |request: Request| {
+            let shared = shared.clone();
+            async move {
+                let (parts, _) = request.into_parts();
+                open(&shared, &parts).await.unwrap_or_else(|problem| {
+                    shared.counters.refused.add(problem.code());
+                    problem.into_response()
+                })
+            }
+        })
+    }
+
+    /// Ends all streams and refuses new ones with status 503. Idempotent.
+    ///
+    /// Each client still gets what was published before, and when to come back. The call does not wait for that:
+    /// [`SseStats::active`] says how many there are left.
+    pub fn close(&self) {
+        self.0.closing.cancel();
+    }
+
+    /// Counters since the relay was made.
+    #[must_use]
+    pub fn stats(&self) -> SseStats {
+        self.0.counters.snapshot()
+    }
+}
+
+impl fmt::Debug for SseRelay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SseRelay").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+/// `GET /events` over this target, with all defaults of [`SseRelay`].
+pub fn handler<S: Clone + Send + Sync + 'static>(target: impl EventTarget) -> MethodRouter<S> {
+    SseRelay::new(target).handler()
+}

@@ -1,0 +1,90 @@
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use alk_pubsub_link::{CloseCode, Outbox};
+use bytes::{Buf, Bytes};
+use tokio::io::AsyncWrite;
+
+/// How many pieces go into one write.
+const PIECES: usize = 64;
+
+/// What is to be written, as pieces that may be shared with other connections.
+#[derive(Debug, Default)]
+pub(super) struct Outgoing {
+    pieces: VecDeque<Bytes>,
+    bytes: usize,
+    /// What the close frame is to say. It goes behind everything else, and nothing goes behind it.
+    pub(super) close: Option<(CloseCode, &'static str)>,
+}
+
+impl Outgoing {
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn push(&mut self, piece: impl Into<Bytes>) {
+        let piece = piece.into();
+        if !piece.is_empty() {
+            self.bytes += piece.len();
+            self.pieces.push_back(piece);
+        }
+    }
+
+    /// Writes until everything is written or the socket takes no more. Ready with whether anything was written.
+    pub(super) fn poll_write(&mut self, io: Pin<&mut impl AsyncWrite>, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        let mut io = io;
+        let mut wrote = false;
+        while !self.pieces.is_empty() {
+            let written = if self.pieces.len() == 1 {
+                io.as_mut().poll_write(cx, &self.pieces[0])
+            } else {
+                let mut slices = [IoSlice::new(&[]); PIECES];
+                let mut count = 0;
+                for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
+                    *slice = IoSlice::new(piece);
+                    count += 1;
+                }
+                io.as_mut().poll_write_vectored(cx, &slices[..count])
+            };
+            match written {
+                Poll::Pending if wrote => return Poll::Ready(Ok(true)),
+                written => match ready!(written)? {
+                    0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                    written => {
+                        self.advance(written);
+                        wrote = true;
+                    }
+                },
+            }
+        }
+        if self.pieces.capacity() > PIECES {
+            // Connections that were busy once are not to be large for ever.
+            self.pieces = VecDeque::new();
+        }
+        Poll::Ready(Ok(wrote))
+    }
+
+    fn advance(&mut self, mut written: usize) {
+        self.bytes -= written;
+        while let Some(first) = self.pieces.front_mut() {
+            if first.len() > written {
+                first.advance(written);
+                return;
+            }
+            written -= first.len();
+            self.pieces.pop_front();
+        }
+    }
+}
+
+impl Outbox for Outgoing {
+    fn write(&mut self, frames: Bytes) {
+        self.push(frames);
+    }
+
+    fn close(&mut self, code: CloseCode, reason: &'static str) {
+        self.close.get_or_insert((code, reason));
+    }
+}

@@ -1,0 +1,237 @@
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use alk_pubsub_core::Framing;
+use alk_pubsub_link::{CloseCode, ErrorCode, Limits, LinkFraming, Outbox, Refusal, Session};
+use pin_project_lite::pin_project;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Sleep, sleep};
+
+use super::handle::{Disconnected, Order, Shared};
+use super::heartbeat::{Beat, Heartbeat};
+use super::input::{Ended, Input, Read1};
+use super::outgoing::Outgoing;
+use crate::framing::{self, WsFraming};
+
+/// How much of events is taken out of the logs before it is written.
+const BATCH: usize = 256 << 10;
+/// While more than this waits to be written, nothing is read: answers would pile up.
+const BACKLOG: usize = 512 << 10;
+/// How often a task goes round before it lets others run.
+const ROUNDS: usize = 8;
+/// How long the peer has to take the close frame and to answer it.
+const LINGER: Duration = Duration::from_secs(2);
+
+pin_project! {
+    /// The one task of a connection. Resolves when it has ended.
+    pub(crate) struct Connection<S> {
+        #[pin]
+        io: S,
+        shared: Arc<Shared>,
+        session: Session,
+        input: Input,
+        outgoing: Outgoing,
+        framing: Arc<WsFraming>,
+        heartbeat: Heartbeat,
+        max_frame_bytes: usize,
+        received: bool,
+        phase: Phase,
+    }
+}
+
+enum Phase {
+    Open,
+    /// The close frame is on its way or out; what arrives is not looked at.
+    Closing { why: Disconnected, deadline: Pin<Box<Sleep>>, shut: bool },
+}
+
+impl<S: AsyncRead + AsyncWrite> Connection<S> {
+    pub(crate) fn new(
+        io: S,
+        shared: Arc<Shared>,
+        framing: Arc<WsFraming>,
+        limits: &Limits,
+        session: impl FnOnce(Arc<dyn LinkFraming>, &mut dyn Outbox) -> Session,
+    ) -> Self {
+        let mut outgoing = Outgoing::default();
+        let session = session(framing.clone(), &mut outgoing);
+        Self {
+            io,
+            shared,
+            session,
+            input: Input::new(limits.max_frame_bytes),
+            outgoing,
+            framing,
+            heartbeat: Heartbeat::new(limits),
+            max_frame_bytes: limits.max_frame_bytes,
+            received: true,
+            phase: Phase::Open,
+        }
+    }
+
+    /// Goes round once; whether something was done. `Err` at the end.
+    fn round(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Result<bool, Disconnected> {
+        let mut this = self.project();
+        let mut done = false;
+
+        let (order, gap, events) = this.shared.take_orders(cx.waker(), this.outgoing.bytes() < BATCH);
+        match order {
+            Some(Order::Cut) => return Err(Disconnected::ByHub),
+            Some(Order::Close(code, reason, retry_ms)) => {
+                this.session.close(code, reason, retry_ms, this.outgoing);
+                done = true;
+            }
+            None => {}
+        }
+        if let Some(gap) = gap {
+            this.session.tell_gap(gap, this.outgoing);
+        }
+        for event in events {
+            if let Ok(envelope) = event.encode(this.framing.encoding()) {
+                let mut frame = Vec::with_capacity(envelope.len() + 16);
+                this.framing.frame(&event, &envelope, &mut frame);
+                this.outgoing.push(frame);
+                done = true;
+            }
+        }
+
+        if this.session.wants_input() && this.outgoing.bytes() < BACKLOG {
+            let (session, outgoing, received) = (&mut *this.session, &mut *this.outgoing, &mut *this.received);
+            let (most, text_only) = (*this.max_frame_bytes, this.framing.0.is_text());
+            let mut replies = Vec::new();
+            let mut closed = false;
+            let read = this.input.poll_read(this.io.as_mut(), cx, &mut replies, &mut |read| match read {
+                Read1::Heartbeat => {}
+                Read1::Close => closed = true,
+                Read1::Message { data, .. } if data.len() > most => {
+                    session.refuse(refusal(ErrorCode::TooLarge, format!("a frame may have {most} bytes")), outgoing);
+                }
+                Read1::Message { text: true, .. } if !text_only => {
+                    session.refuse(refusal(ErrorCode::BadFrame, "this link's frames are binary".into()), outgoing);
+                }
+                Read1::Message { data, .. } => session.receive(&data, outgoing),
+            });
+            outgoing.push(replies);
+            match read {
+                Poll::Pending => {}
+                Poll::Ready(Ok(())) => {
+                    *received = true;
+                    done = true;
+                }
+                Poll::Ready(Err(Ended::Gone)) if !closed => return Err(Disconnected::BySpoke),
+                Poll::Ready(Err(Ended::Gone)) => {}
+                Poll::Ready(Err(Ended::TooLarge)) => {
+                    session.close(CloseCode::TooBig, "frame too large", None, outgoing);
+                    begin_close(this.phase, Disconnected::Protocol);
+                    done = true;
+                }
+                Poll::Ready(Err(Ended::Protocol(code, reason))) => {
+                    outgoing.push(framing::close(code, &reason));
+                    begin_close(this.phase, Disconnected::Protocol);
+                    return Ok(true);
+                }
+            }
+            if closed {
+                begin_close(this.phase, Disconnected::BySpoke);
+                return Ok(true);
+            }
+        }
+
+        let room = BATCH.saturating_sub(this.outgoing.bytes());
+        done |= this.session.poll(cx, room, this.outgoing).is_ready();
+        if let Some((code, reason)) = this.outgoing.close.take() {
+            this.outgoing.push(framing::close(code.code(), reason));
+            begin_close(this.phase, Disconnected::ByHub);
+            return Ok(true);
+        }
+
+        match this.outgoing.poll_write(this.io.as_mut(), cx) {
+            Poll::Ready(Ok(wrote)) => done |= wrote,
+            Poll::Ready(Err(_)) => return Err(Disconnected::BySpoke),
+            Poll::Pending => this.heartbeat.stalled(),
+        }
+
+        match this.heartbeat.poll(cx, this.received) {
+            Poll::Pending => {}
+            Poll::Ready(Beat::Ping) => {
+                this.outgoing.push(framing::ping());
+                done = true;
+            }
+            Poll::Ready(Beat::Dead) => return Err(Disconnected::Silent),
+            Poll::Ready(Beat::Stalled) => {
+                this.session.keep_within_bounds();
+                done = true;
+            }
+        }
+        Ok(done)
+    }
+
+    /// Writes what is left, closes the sending half, and reads until the peer has closed its own: a socket that is
+    /// dropped with unread bytes resets the connection, and the peer would not see why.
+    fn poll_closing(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Disconnected> {
+        let mut this = self.project();
+        let Phase::Closing { why, deadline, shut } = this.phase else { return Poll::Pending };
+        let why = *why;
+        if deadline.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(why);
+        }
+        if !*shut {
+            match this.outgoing.poll_write(this.io.as_mut(), cx) {
+                Poll::Ready(Ok(_)) if this.outgoing.bytes() == 0 => match this.io.as_mut().poll_shutdown(cx) {
+                    Poll::Ready(Ok(())) => *shut = true,
+                    Poll::Ready(Err(_)) => return Poll::Ready(why),
+                    Poll::Pending => {}
+                },
+                Poll::Ready(Ok(_)) => cx.waker().wake_by_ref(),
+                Poll::Ready(Err(_)) => return Poll::Ready(why),
+                Poll::Pending => {}
+            }
+        }
+        let mut thrown_away = [0; 4096];
+        for _ in 0..ROUNDS {
+            let mut buffer = tokio::io::ReadBuf::new(&mut thrown_away);
+            match this.io.as_mut().poll_read(cx, &mut buffer) {
+                Poll::Pending => return Poll::Pending,
+                // The sending half is closed by dropping it.
+                Poll::Ready(Ok(())) if buffer.filled().is_empty() && *shut => return Poll::Ready(why),
+                Poll::Ready(Ok(())) if buffer.filled().is_empty() => return Poll::Pending,
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => return Poll::Ready(why),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+fn refusal(code: ErrorCode, message: String) -> Refusal {
+    Refusal { reference: String::new(), code, message, topic: None }
+}
+
+fn begin_close(phase: &mut Phase, why: Disconnected) {
+    if matches!(phase, Phase::Open) {
+        *phase = Phase::Closing { why, deadline: Box::pin(sleep(LINGER)), shut: false };
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite> Future for Connection<S> {
+    type Output = Disconnected;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Disconnected> {
+        for _ in 0..ROUNDS {
+            if !matches!(self.phase, Phase::Open) {
+                return self.poll_closing(cx);
+            }
+            match self.as_mut().round(cx) {
+                Ok(true) => {}
+                Ok(false) => return Poll::Pending,
+                Err(why) => return Poll::Ready(why),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}

@@ -23,7 +23,8 @@ impl WsFraming {
     /// The one of this encoding, which all connections share.
     pub(crate) fn shared(wire: Wire) -> Arc<Self> {
         static ALL: OnceLock<Vec<(Wire, Arc<WsFraming>)>> = OnceLock::new();
-        let all = ALL.get_or_init(|| Wire::ALL.iter().map(|wire| (*wire, Arc::new(WsFraming(*wire)))).collect());
+        let all =
+            ALL.get_or_init(|| Wire::ALL.iter().map(|wire| (*wire, Arc::new(WsFraming(*wire)))).collect());
         let known = all.iter().find(|(known, _)| *known == wire);
         known.map_or_else(|| Arc::new(WsFraming(wire)), |(_, framing)| framing.clone())
     }

@@ -3,7 +3,8 @@
 use alk_pubsub_link::Wire;
 use axum::response::{IntoResponse, Response};
 use http::header::{
-    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+    UPGRADE,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use tungstenite::handshake::derive_accept_key;
@@ -40,7 +41,8 @@ impl Handshake {
         let mut keys = headers.get_all(SEC_WEBSOCKET_KEY).iter();
         let key = keys.next().filter(|key| key.len() == 24 && keys.next().is_none()).ok_or(Rejection::Key)?;
         let offered = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
-        let chosen = offered.flat_map(|value| value.split(',')).find_map(|name| Wire::from_subprotocol(name.trim()));
+        let chosen =
+            offered.flat_map(|value| value.split(',')).find_map(|name| Wire::from_subprotocol(name.trim()));
         Ok(Self { accept: derive_accept_key(key.as_bytes()), chosen })
     }
 
@@ -74,7 +76,9 @@ impl IntoResponse for Rejection {
                 "this is a WebSocket endpoint: send `Connection: Upgrade` and `Upgrade: websocket`",
             ),
             Rejection::Version => (StatusCode::UPGRADE_REQUIRED, "only WebSocket version 13 is spoken here"),
-            Rejection::Key => (StatusCode::BAD_REQUEST, "`Sec-WebSocket-Key` must be one key of 16 bytes in base64"),
+            Rejection::Key => {
+                (StatusCode::BAD_REQUEST, "`Sec-WebSocket-Key` must be one key of 16 bytes in base64")
+            }
         };
         let mut response = (status, message).into_response();
         if status == StatusCode::UPGRADE_REQUIRED {
@@ -95,7 +99,10 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect()
     }
 
     const GOOD: [(&str, &str); 4] = [
@@ -123,7 +130,8 @@ mod tests {
 
     #[test]
     fn each_fault_is_named() {
-        let without = |name: &str| headers(&GOOD.iter().copied().filter(|(n, _)| *n != name).collect::<Vec<_>>());
+        let without =
+            |name: &str| headers(&GOOD.iter().copied().filter(|(n, _)| *n != name).collect::<Vec<_>>());
         let check = |headers: &HeaderMap| Handshake::check(&Method::GET, headers).unwrap_err();
         assert_eq!(Handshake::check(&Method::POST, &headers(&GOOD)).unwrap_err(), Rejection::Method);
         assert_eq!(check(&without("connection")), Rejection::NoUpgrade);

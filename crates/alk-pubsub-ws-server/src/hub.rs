@@ -102,17 +102,23 @@ impl Hub {
         place: Place,
     ) {
         let shared = connection.0.clone();
-        let task = Connection::new(io, shared.clone(), WsFraming::shared(wire), &self.limits, |framing, outgoing| {
-            Session::new(
-                shared.clone(),
-                shared.info.clone(),
-                framing,
-                self.limits.clone(),
-                self.authorizer.clone(),
-                self.stats.clone(),
-                outgoing,
-            )
-        });
+        let task = Connection::new(
+            io,
+            shared.clone(),
+            WsFraming::shared(wire),
+            &self.limits,
+            |framing, outgoing| {
+                Session::new(
+                    shared.clone(),
+                    shared.info.clone(),
+                    framing,
+                    self.limits.clone(),
+                    self.authorizer.clone(),
+                    self.stats.clone(),
+                    outgoing,
+                )
+            },
+        );
         // Removed however this ends.
         let listed = Listed::new(self, connection, place);
         let why = task.await;

@@ -2,8 +2,8 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use alk_pubsub_core::{
-    Bounds, Error, ErrorKind, Event, EventListener, EventTarget, Interest, ListenerGuard, ListenerId, Published,
-    RawSubscription, RoutedEventTarget, Router, StateWatch, Stats, TargetFuture, Upstream,
+    Bounds, Error, ErrorKind, Event, EventListener, EventTarget, Interest, ListenerGuard, ListenerId,
+    Published, RawSubscription, RoutedEventTarget, Router, StateWatch, Stats, TargetFuture, Upstream,
 };
 
 use crate::connection::Shared;
@@ -73,7 +73,11 @@ impl EventTarget for SpokeEventTarget {
         self.0.remove_event_listener(listener)
     }
 
-    fn subscribe_raw(&self, interest: Interest, bounds: Bounds) -> TargetFuture<Result<RawSubscription, Error>> {
+    fn subscribe_raw(
+        &self,
+        interest: Interest,
+        bounds: Bounds,
+    ) -> TargetFuture<Result<RawSubscription, Error>> {
         self.0.subscribe_raw(interest, bounds)
     }
 

@@ -4,8 +4,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use alk_pubsub_core::{
-    Bounds, Error, Event, EventListener, EventTarget, InProcessEventTarget, Interest, ListenerGuard, ListenerId,
-    Published, RawSubscription, StateWatch, Stats, TargetFuture,
+    Bounds, Error, Event, EventListener, EventTarget, InProcessEventTarget, Interest, ListenerGuard,
+    ListenerId, Published, RawSubscription, StateWatch, Stats, TargetFuture,
 };
 use alk_pubsub_link::{CloseCode, ErrorCode, Wire};
 use rand::Rng;
@@ -172,7 +172,11 @@ impl EventTarget for WsServerEventTarget {
         self.0.target.remove_event_listener(listener)
     }
 
-    fn subscribe_raw(&self, interest: Interest, bounds: Bounds) -> TargetFuture<Result<RawSubscription, Error>> {
+    fn subscribe_raw(
+        &self,
+        interest: Interest,
+        bounds: Bounds,
+    ) -> TargetFuture<Result<RawSubscription, Error>> {
         self.0.target.subscribe_raw(interest, bounds)
     }
 

@@ -3,8 +3,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use alk_pubsub_core::{
-    Bounds, Error, ErrorKind, Event, EventListener, EventTarget, Gap, GapReason, Interest, ListenerGuard, ListenerId,
-    Published, RawSubscription, Router, Scope, StateWatch, TargetFuture,
+    Bounds, Error, ErrorKind, Event, EventListener, EventTarget, Gap, GapReason, Interest, ListenerGuard,
+    ListenerId, Published, RawSubscription, Router, Scope, StateWatch, TargetFuture,
 };
 use alk_pubsub_link::{CloseCode, ConnectionInfo};
 use futures_util::task::AtomicWaker;
@@ -218,7 +218,11 @@ impl EventTarget for Shared {
         self.hub.remove_event_listener(listener)
     }
 
-    fn subscribe_raw(&self, interest: Interest, bounds: Bounds) -> TargetFuture<Result<RawSubscription, Error>> {
+    fn subscribe_raw(
+        &self,
+        interest: Interest,
+        bounds: Bounds,
+    ) -> TargetFuture<Result<RawSubscription, Error>> {
         self.hub.subscribe_raw(interest, bounds)
     }
 

@@ -97,12 +97,16 @@ impl Input {
                 Ok(Message::Close(_)) => each(Read1::Close),
                 // Whole frames come only when frames are read.
                 Ok(Message::Frame(_)) => {}
-                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Ready(Ok(())),
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Poll::Ready(Ok(()));
+                }
                 Err(Error::Capacity(_)) => return Poll::Ready(Err(Ended::TooLarge)),
                 Err(Error::Utf8(error)) => {
                     return Poll::Ready(Err(Ended::Protocol(1007, format!("invalid UTF-8: {error}"))));
                 }
-                Err(Error::Protocol(error)) => return Poll::Ready(Err(Ended::Protocol(1002, error.to_string()))),
+                Err(Error::Protocol(error)) => {
+                    return Poll::Ready(Err(Ended::Protocol(1002, error.to_string())));
+                }
                 Err(_) => return Poll::Ready(Err(Ended::Gone)),
             }
         }

@@ -33,7 +33,11 @@ impl Outgoing {
     }
 
     /// Writes until everything is written or the socket takes no more. Ready with whether anything was written.
-    pub(super) fn poll_write(&mut self, io: Pin<&mut impl AsyncWrite>, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+    pub(super) fn poll_write(
+        &mut self,
+        io: Pin<&mut impl AsyncWrite>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<bool>> {
         let mut io = io;
         let mut wrote = false;
         while !self.pieces.is_empty() {

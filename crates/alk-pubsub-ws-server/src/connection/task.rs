@@ -45,7 +45,11 @@ pin_project! {
 enum Phase {
     Open,
     /// The close frame is on its way or out; what arrives is not looked at.
-    Closing { why: Disconnected, deadline: Pin<Box<Sleep>>, shut: bool },
+    Closing {
+        why: Disconnected,
+        deadline: Pin<Box<Sleep>>,
+        shut: bool,
+    },
 }
 
 impl<S: AsyncRead + AsyncWrite> Connection<S> {
@@ -82,7 +86,6 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
             Some(Order::Cut) => return Err(Disconnected::ByHub),
             Some(Order::Close(code, reason, retry_ms)) => {
                 this.session.close(code, reason, retry_ms, this.outgoing);
-                done = true;
             }
             None => {}
         }
@@ -94,12 +97,12 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
                 let mut frame = Vec::with_capacity(envelope.len() + 16);
                 this.framing.frame(&event, &envelope, &mut frame);
                 this.outgoing.push(frame);
-                done = true;
             }
         }
 
         if this.session.wants_input() && this.outgoing.bytes() < BACKLOG {
-            let (session, outgoing, received) = (&mut *this.session, &mut *this.outgoing, &mut *this.received);
+            let (session, outgoing, received) =
+                (&mut *this.session, &mut *this.outgoing, &mut *this.received);
             let (most, text_only) = (*this.max_frame_bytes, this.framing.0.is_text());
             let mut replies = Vec::new();
             let mut closed = false;
@@ -107,10 +110,16 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
                 Read1::Heartbeat => {}
                 Read1::Close => closed = true,
                 Read1::Message { data, .. } if data.len() > most => {
-                    session.refuse(refusal(ErrorCode::TooLarge, format!("a frame may have {most} bytes")), outgoing);
+                    session.refuse(
+                        refusal(ErrorCode::TooLarge, format!("a frame may have {most} bytes")),
+                        outgoing,
+                    );
                 }
                 Read1::Message { text: true, .. } if !text_only => {
-                    session.refuse(refusal(ErrorCode::BadFrame, "this link's frames are binary".into()), outgoing);
+                    session.refuse(
+                        refusal(ErrorCode::BadFrame, "this link's frames are binary".into()),
+                        outgoing,
+                    );
                 }
                 Read1::Message { data, .. } => session.receive(&data, outgoing),
             });
@@ -140,8 +149,15 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
             }
         }
 
-        let room = BATCH.saturating_sub(this.outgoing.bytes());
-        done |= this.session.poll(cx, room, this.outgoing).is_ready();
+        // Until there is nothing more, so that the task is registered for what comes; or until it is enough for now.
+        let mut full = false;
+        loop {
+            let room = BATCH.saturating_sub(this.outgoing.bytes());
+            full |= room == 0;
+            if this.session.poll(cx, room, this.outgoing).is_pending() || full {
+                break;
+            }
+        }
         if let Some((code, reason)) = this.outgoing.close.take() {
             this.outgoing.push(framing::close(code.code(), reason));
             begin_close(this.phase, Disconnected::ByHub);
@@ -149,7 +165,8 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         }
 
         match this.outgoing.poll_write(this.io.as_mut(), cx) {
-            Poll::Ready(Ok(wrote)) => done |= wrote,
+            // A write that took a part is followed by one that says when the socket takes more.
+            Poll::Ready(Ok(_)) => done |= full || this.outgoing.bytes() > 0,
             Poll::Ready(Err(_)) => return Err(Disconnected::BySpoke),
             Poll::Pending => this.heartbeat.stalled(),
         }
@@ -180,11 +197,13 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         }
         if !*shut {
             match this.outgoing.poll_write(this.io.as_mut(), cx) {
-                Poll::Ready(Ok(_)) if this.outgoing.bytes() == 0 => match this.io.as_mut().poll_shutdown(cx) {
-                    Poll::Ready(Ok(())) => *shut = true,
-                    Poll::Ready(Err(_)) => return Poll::Ready(why),
-                    Poll::Pending => {}
-                },
+                Poll::Ready(Ok(_)) if this.outgoing.bytes() == 0 => {
+                    match this.io.as_mut().poll_shutdown(cx) {
+                        Poll::Ready(Ok(())) => *shut = true,
+                        Poll::Ready(Err(_)) => return Poll::Ready(why),
+                        Poll::Pending => {}
+                    }
+                }
                 Poll::Ready(Ok(_)) => cx.waker().wake_by_ref(),
                 Poll::Ready(Err(_)) => return Poll::Ready(why),
                 Poll::Pending => {}

@@ -1,7 +1,8 @@
 //! Items per second through `filter → map → batch`, against the same chain of `futures::StreamExt`.
 //!
-//! `cargo run --release --example operators_bench [items] [rounds]`. The chains take turns, round by round, since only the
-//! ratio of what was measured side by side says anything on a machine that does other things as well.
+//! `cargo run --release --example operators_bench [items] [rounds]`. The chains take turns, round by round,
+//! since only the ratio of what was measured side by side says anything on a machine that does other things
+//! as well.
 #![expect(clippy::print_stdout, reason = "it prints its result")]
 
 use std::env;

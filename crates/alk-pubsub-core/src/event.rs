@@ -1,6 +1,6 @@
 //! The event as it travels: through targets, routers and upstreams, its payload looked at by nobody.
 
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -60,8 +60,17 @@ struct Caches {
     json: OnceLock<Result<Bytes, Error>>,
     /// Other encodings by name; there are one or two in a process.
     others: Mutex<Vec<(&'static str, Result<Bytes, Error>)>>,
-    /// The decoded event of the first type that was asked for, a `Typed<P>`.
-    decoded: OnceLock<Result<Arc<dyn Any + Send + Sync>, Error>>,
+    /// The event decoded as the type that was asked for first. Mostly nobody asks for another.
+    decoded: OnceLock<Decoded>,
+    decoded_otherwise: Mutex<Vec<Decoded>>,
+}
+
+/// What came of decoding a payload as one type.
+#[derive(Clone)]
+struct Decoded {
+    payload: TypeId,
+    /// A `Typed<P>`.
+    event: Result<Arc<dyn Any + Send + Sync>, Error>,
 }
 
 impl Caches {
@@ -87,6 +96,26 @@ impl Caches {
             others.push((encoding.name(), bytes.clone()));
         }
         bytes
+    }
+
+    fn decoded(&self, payload: TypeId, decode: impl Fn() -> Decoded) -> Decoded {
+        let first = self.decoded.get_or_init(&decode);
+        if first.payload == payload {
+            return first.clone();
+        }
+        let find = |others: &[Decoded]| others.iter().find(|decoded| decoded.payload == payload).cloned();
+        let lock = || self.decoded_otherwise.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = find(&lock()) {
+            return found;
+        }
+        // Not under the lock: the payload's `Deserialize` is foreign code.
+        let decoded = decode();
+        let mut others = lock();
+        if let Some(found) = find(&others) {
+            return found;
+        }
+        others.push(decoded.clone());
+        decoded
     }
 }
 
@@ -238,19 +267,14 @@ impl Event {
                 .map(EventEnvelope::from_typed)
                 .map_err(|_| Error::new(ErrorKind::Decode, "the payload is of another type"));
         }
-        let cached = self.0.caches().decoded.get_or_init(|| {
-            let typed: Arc<dyn Any + Send + Sync> = Arc::new(self.decode_uncached::<P>()?);
-            Ok(typed)
+        let decoded = self.0.caches().decoded(TypeId::of::<P>(), || Decoded {
+            payload: TypeId::of::<P>(),
+            event: self.decode_uncached::<P>().map(|typed| Arc::new(typed) as _),
         });
-        match cached {
-            Ok(any) => match any.clone().downcast::<Typed<P>>() {
-                Ok(typed) => Ok(EventEnvelope::from_typed(typed)),
-                // Somebody else asked for another type first.
-                Err(_) => self.decode_uncached().map(|typed| EventEnvelope::from_typed(Arc::new(typed))),
-            },
-            // It may have been another type that the payload is not.
-            Err(_) => self.decode_uncached().map(|typed| EventEnvelope::from_typed(Arc::new(typed))),
-        }
+        let typed = decoded.event?.downcast();
+        typed
+            .map(EventEnvelope::from_typed)
+            .map_err(|_| Error::new(ErrorKind::Decode, "the payload is of another type"))
     }
 
     fn decode_uncached<P: Payload>(&self) -> Result<Typed<P>, Error> {
@@ -268,11 +292,6 @@ impl Event {
 
     pub(crate) fn from_typed<P: Payload>(typed: Arc<Typed<P>>) -> Self {
         Self(typed)
-    }
-
-    /// Whether both are the same event, not only equal ones.
-    pub(crate) fn is_same(&self, other: &Event) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 

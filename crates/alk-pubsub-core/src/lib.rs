@@ -27,7 +27,7 @@ mod gap;
 mod interests;
 mod local;
 mod name;
-//pub mod operators;
+pub mod operators;
 mod pubsub;
 mod routed;
 mod router;

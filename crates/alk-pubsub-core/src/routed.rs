@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -30,8 +31,12 @@ struct Shared<U> {
     upstream: U,
     subscribe_timeout: Duration,
     listeners: Mutex<HashMap<ListenerId, Arc<Log>>>,
+    closing: AtomicBool,
     state: watch::Sender<ConnectionState>,
 }
+
+/// Ends all subscriptions when it is dropped: when the upstream has closed, or the future of the close goes before.
+struct Closing<U: Upstream>(Arc<Shared<U>>);
 
 impl<U: Upstream> RoutedEventTarget<U> {
     /// A target over the upstream that `make` makes; it is given the router that it delivers to.
@@ -47,13 +52,18 @@ impl<U: Upstream> RoutedEventTarget<U> {
         let upstream = make(router.clone());
         let listeners = Mutex::default();
         let state = watch::Sender::new(ConnectionState::Connected);
-        Self(Arc::new(Shared { router, upstream, subscribe_timeout, listeners, state }))
+        let closing = AtomicBool::new(false);
+        Self(Arc::new(Shared { router, upstream, subscribe_timeout, listeners, closing, state }))
     }
 
     /// The upstream.
     #[must_use]
     pub fn upstream(&self) -> &U {
         &self.0.upstream
+    }
+
+    fn is_closing(&self) -> bool {
+        self.0.closing.load(Ordering::Acquire)
     }
 
     fn confirmed<T: Send + 'static>(&self, interest: &Interest, value: T) -> TargetFuture<Result<T, Error>> {
@@ -97,14 +107,14 @@ impl<U: Upstream> RemoveListener for Shared<U> {
 
 impl<U: Upstream> EventTarget for RoutedEventTarget<U> {
     fn dispatch_event(&self, event: Event) -> TargetFuture<Result<Published, Error>> {
-        if self.0.router.is_closed() {
+        if self.is_closing() {
             return TargetFuture::ready(Err(Error::closed()));
         }
         self.0.upstream.publish(event)
     }
 
     fn try_dispatch_event(&self, event: Event) -> Result<Published, Error> {
-        if self.0.router.is_closed() {
+        if self.is_closing() {
             return Err(Error::closed());
         }
         self.0.upstream.try_publish(event)
@@ -115,6 +125,9 @@ impl<U: Upstream> EventTarget for RoutedEventTarget<U> {
         interest: Interest,
         listener: Arc<dyn EventListener>,
     ) -> TargetFuture<Result<ListenerGuard, Error>> {
+        if self.is_closing() {
+            return TargetFuture::ready(Err(Error::closed()));
+        }
         let shared = &self.0;
         let id = shared.router.new_listener_id();
         let entered = shared.router.enter(
@@ -145,6 +158,9 @@ impl<U: Upstream> EventTarget for RoutedEventTarget<U> {
         interest: Interest,
         bounds: Bounds,
     ) -> TargetFuture<Result<RawSubscription, Error>> {
+        if self.is_closing() {
+            return TargetFuture::ready(Err(Error::closed()));
+        }
         let shared = &self.0;
         let bounds = match bounds.check() {
             Ok(bounds) if bounds.overflow == Overflow::Block && !shared.upstream.can_block() => {
@@ -166,16 +182,22 @@ impl<U: Upstream> EventTarget for RoutedEventTarget<U> {
     }
 
     fn close(&self) -> TargetFuture<Result<(), Error>> {
-        if self.0.router.is_closed() {
-            return TargetFuture::ready(Ok(()));
+        if self.0.closing.swap(true, Ordering::AcqRel) {
+            let mut state = self.0.state.subscribe();
+            if *state.borrow() == ConnectionState::Closed {
+                return TargetFuture::ready(Ok(()));
+            }
+            // Somebody else is at it, and is told how it went.
+            return TargetFuture::boxed(async move {
+                let _ = state.wait_for(|state| *state == ConnectionState::Closed).await;
+                Ok(())
+            });
         }
-        let shared = self.0.clone();
-        let end = move |flushed| {
-            shared.router.close();
-            shared.state.send_replace(ConnectionState::Closed);
+        let closing = Closing(self.0.clone());
+        self.0.upstream.close().map(move |flushed| {
+            drop(closing);
             flushed
-        };
-        self.0.upstream.close().map(end)
+        })
     }
 
     fn state(&self) -> StateWatch {
@@ -188,6 +210,13 @@ impl<U: Upstream> EventTarget for RoutedEventTarget<U> {
 
     fn interests(&self, most: usize) -> Vec<(Interest, u64)> {
         self.0.router.interests(most)
+    }
+}
+
+impl<U: Upstream> Drop for Closing<U> {
+    fn drop(&mut self) {
+        self.0.router.close();
+        self.0.state.send_replace(ConnectionState::Closed);
     }
 }
 

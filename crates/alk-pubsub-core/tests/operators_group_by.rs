@@ -4,10 +4,11 @@ mod operators_support;
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use alk_pubsub_core::operators::{Group, GroupByStream, GroupLimits, StreamPipe, group_by, map};
@@ -134,13 +135,15 @@ fn groups_that_were_dropped_make_room_first() {
 
 #[test]
 fn groups_that_nobody_takes_are_lost_oldest_first_and_counted() {
-    let mut groups = Script::of([900, 100, 101, 102, 200, 300, 901]).pipe(group_by(key, limits(3, 2)));
-    let (_, mut nine) = next(&mut groups).unwrap();
-    assert_eq!([next(&mut nine), next(&mut nine)], [Some(900), None], "it was the longest idle at 300");
-    // Not taken meanwhile: 1 with 101 and 102, and one more item lost; 2 and 3; and with 901 there was no room for 1.
+    let items = [900, 100, 101, 102, 200, 901, 300, 902, 400, 903];
+    let mut groups = Script::of(items).pipe(group_by(key, limits(3, 2)));
+    let (_, nine) = next(&mut groups).unwrap();
+    assert_eq!(drain(nine), [900, 901, 902, 903]);
+    // When 4 began, 1, 2 and 3 were waiting, 1 for longest: 101 and 102 were in it, and 100 it had lost
+    // before.
     assert_eq!(groups.missed(), 3);
-    let keys: Vec<u32> = drain(groups.map(|(key, _)| key));
-    assert_eq!(keys, [2, 3, 9]);
+    let groups: Vec<_> = drain(groups.map(|(key, group)| (key, drain(group))));
+    assert_eq!(groups, [(2, vec![200]), (3, vec![300]), (4, vec![400])]);
 }
 
 #[test]
@@ -195,7 +198,8 @@ fn dropping_the_stream_of_groups_and_all_groups_drops_the_source() {
         let mut groups = script.pipe(group_by(key, limits(8, 8)));
         let (_, mut one) = next(&mut groups).unwrap();
         assert_eq!(poll_once(&mut one), Poll::Ready(Some(100)));
-        assert_eq!(poll_once(&mut one), Poll::Pending); // 2 is there and not taken, and the source has a waker of ours
+        // 2 is there and not taken, and the source has a waker of ours.
+        assert_eq!(poll_once(&mut one), Poll::Pending);
         let (first, last): (Box<dyn std::any::Any>, Box<dyn std::any::Any>) =
             if groups_first { (Box::new(groups), Box::new(one)) } else { (Box::new(one), Box::new(groups)) };
         drop(first);
@@ -298,27 +302,137 @@ async fn readers_on_one_thread_that_take_turns_lose_nothing() {
     assert_eq!(total, 10_000);
 }
 
+type Source = Pin<Box<dyn Stream<Item = u32>>>;
+type Key = Box<dyn FnMut(&u32) -> u32>;
+type Groups = GroupByStream<Source, u32, Key>;
+
+type Shared<T> = Rc<RefCell<T>>;
+
+/// Polls something, and says whether it was pending.
+type PollPending = Box<dyn FnMut(&mut Context<'_>) -> bool>;
+
+/// Somebody who is polled while another drives, as if on another thread: by the key function, at each item
+/// that ends in 55 or 66. At the latter it then panics.
+struct Contender {
+    poll: Shared<Option<PollPending>>,
+    wakes: Arc<Wakes>,
+}
+
+impl Contender {
+    fn new(max_groups: usize) -> (Self, mpsc::Sender<u32>, Groups) {
+        let (sender, source) = channel();
+        let contender = Self { poll: Rc::default(), wakes: Arc::default() };
+        let (poll, waker) = (Rc::clone(&contender.poll), Waker::from(Arc::clone(&contender.wakes)));
+        let key: Key = Box::new(move |n| {
+            if matches!(n % 100, 55 | 66) {
+                let mut poll = poll.borrow_mut();
+                assert!(
+                    (poll.as_mut().expect("there is a contender"))(&mut Context::from_waker(&waker)),
+                    "must be pending: another drives"
+                );
+            }
+            assert!(n % 100 != 66, "key");
+            n / 100
+        });
+        let source: Source = Box::pin(source);
+        (contender, sender, source.pipe(group_by(key, limits(max_groups, 8))))
+    }
+
+    /// Makes `stream` the contender until what this returns is dropped.
+    fn is<S: Stream + Unpin + 'static>(&self, stream: S) -> Contending<S> {
+        let stream = Rc::new(RefCell::new(stream));
+        let polled = Rc::clone(&stream);
+        let poll = move |cx: &mut Context<'_>| polled.borrow_mut().poll_next_unpin(cx).is_pending();
+        *self.poll.borrow_mut() = Some(Box::new(poll));
+        Contending { poll: Rc::clone(&self.poll), stream }
+    }
+}
+
+struct Contending<S> {
+    poll: Shared<Option<PollPending>>,
+    stream: Rc<RefCell<S>>,
+}
+
+impl<S: Stream + Unpin> Contending<S> {
+    fn next(&self) -> Option<S::Item> {
+        next(&mut *self.stream.borrow_mut())
+    }
+}
+
+impl<S> Drop for Contending<S> {
+    fn drop(&mut self) {
+        self.poll.borrow_mut().take();
+    }
+}
+
+/// The next group, which has one item.
+fn next_group(groups: &mut Groups, sender: &mpsc::Sender<u32>, first: u32) -> Group<Source, u32, Key> {
+    sender.try_send(first).expect("there is room");
+    let (_, mut group) = next(groups).expect("a group begins");
+    assert_eq!(next(&mut group), Some(first));
+    group
+}
+
+#[test]
+fn who_comes_while_another_drives_is_woken_when_that_one_stops() {
+    let (contender, sender, mut groups) = Contender::new(8);
+    let one = contender.is(next_group(&mut groups, &sender, 100));
+    // A new group: its reader stops there, without having seen the source pending.
+    sender.try_send(555).unwrap();
+    sender.try_send(101).unwrap();
+    assert!(matches!(poll_once(&mut groups), Poll::Ready(Some((5, _)))));
+    assert_eq!(contender.wakes.take(), 1);
+    assert_eq!(one.next(), Some(101));
+}
+
+#[test]
+fn who_comes_while_another_drives_is_woken_by_an_item() {
+    let (contender, sender, mut groups) = Contender::new(8);
+    let one = contender.is(next_group(&mut groups, &sender, 100));
+    sender.try_send(155).unwrap();
+    assert!(poll_once(&mut groups).is_pending());
+    assert_eq!(contender.wakes.take(), 1);
+    assert_eq!(one.next(), Some(155));
+}
+
+#[test]
+fn who_comes_while_another_drives_is_woken_by_a_group() {
+    let (contender, sender, mut groups) = Contender::new(8);
+    let mut one = next_group(&mut groups, &sender, 100);
+    let groups = contender.is(groups);
+    sender.try_send(255).unwrap();
+    assert!(poll_once(&mut one).is_pending());
+    assert_eq!(contender.wakes.take(), 1);
+    assert!(matches!(groups.next(), Some((2, _))));
+}
+
+#[test]
+fn who_comes_while_another_drives_is_woken_when_its_group_makes_room() {
+    let (contender, sender, mut groups) = Contender::new(2);
+    let one = contender.is(next_group(&mut groups, &sender, 100));
+    let mut two = next_group(&mut groups, &sender, 200);
+    sender.try_send(355).unwrap();
+    assert!(poll_once(&mut two).is_pending());
+    assert_eq!(contender.wakes.take(), 1);
+    assert_eq!(one.next(), None);
+}
+
 #[test]
 fn a_panic_in_the_key_function_ends_all_and_wakes_who_waits() {
-    let (sender, source) = channel();
-    let key = |n: &u32| if *n == 666 { panic!("key") } else { n / 100 };
-    let mut groups = source.pipe(group_by(key, limits(8, 8)));
-    sender.try_send(100).unwrap();
-    let (_, mut one) = next(&mut groups).unwrap();
-    assert_eq!(next(&mut one), Some(100));
-    let (wakes, waker) = Wakes::new();
-    assert!(one.poll_next_unpin(&mut Context::from_waker(&waker)).is_pending());
-    sender.try_send(101).unwrap();
-    sender.try_send(666).unwrap();
-    wakes.take();
+    let (contender, sender, mut groups) = Contender::new(8);
+    let mut two = next_group(&mut groups, &sender, 200);
+    let one = contender.is(next_group(&mut groups, &sender, 100));
+    sender.try_send(201).unwrap();
+    sender.try_send(166).unwrap();
     assert!(catch_unwind(AssertUnwindSafe(|| poll_once(&mut groups))).is_err());
-    assert!(wakes.take() > 0);
-    assert_eq!((next(&mut one), next(&mut one)), (Some(101), None));
+    assert_eq!(contender.wakes.take(), 1);
+    assert_eq!(one.next(), None);
+    assert_eq!((next(&mut two), next(&mut two)), (Some(201), None));
     assert!(next(&mut groups).is_none());
     assert!(sender.is_closed());
 }
 
-type Boxed = std::pin::Pin<Box<dyn Stream<Item = Rc<Payload>>>>;
+type Boxed = Pin<Box<dyn Stream<Item = Rc<Payload>>>>;
 type Keyed = Box<dyn FnMut(&Rc<Payload>) -> u32>;
 type Kept = Rc<RefCell<Vec<Group<Boxed, u32, Keyed>>>>;
 
@@ -362,8 +476,7 @@ fn the_key_function_and_payloads_may_use_the_groups() {
         kept.borrow_mut().push(group);
     }
     drop(groups);
-    let rest = kept.take();
-    drop(rest);
+    drop(kept.take());
 }
 
 #[test]
@@ -389,7 +502,7 @@ fn a_waker_may_use_the_groups() {
     let (_, one) = next(&mut groups).unwrap();
     let eager = Arc::new(Eager(Mutex::new(None), AtomicU64::new(0)));
     *eager.0.lock().unwrap() = Some(one);
-    let waker = std::task::Waker::from(Arc::clone(&eager));
+    let waker = Waker::from(Arc::clone(&eager));
     assert!(groups.poll_next_unpin(&mut Context::from_waker(&waker)).is_pending());
     sender.try_send(101).unwrap();
     sender.try_send(102).unwrap();

@@ -19,6 +19,7 @@ use futures_core::{FusedFuture, Stream};
 use futures_util::{StreamExt, stream};
 use operators_support::{Script, Shown, Tells, drain, next, poll_once, resolve, shown, shown_as};
 use proptest::prelude::*;
+use tokio::runtime::{Builder, Handle};
 use tokio::task::yield_now;
 
 /// An operator on a script.
@@ -128,7 +129,7 @@ fn for_case(case: &Case, steps: &[Option<u32>]) -> Vec<Option<u32>> {
 
 /// What is the same however the items arrive: both sides of a `join`, without how they alternate.
 fn in_any_interleaving(case: &Case, items: Vec<String>) -> (Vec<String>, Vec<String>) {
-    let other_side = |item: &String| case.name == "join" && item.parse::<u32>().unwrap() >= OTHER_SIDE;
+    let other_side = |item: &String| case.name == "join" && item.parse().is_ok_and(|n: u32| n >= OTHER_SIDE);
     items.into_iter().partition(other_side)
 }
 
@@ -193,8 +194,9 @@ proptest! {
 
     #[test]
     fn a_dropped_pending_next_loses_nothing(steps in steps()) {
-        // A clock that stands still, for those with a timer: their deadline does not come while others have something to do.
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        // A clock that stands still, for those with a timer: their deadline does not come while others have
+        // something to do.
+        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         let _guard = runtime.enter();
         for case in cases() {
             // `drain` makes a new `next()` for every poll.
@@ -209,7 +211,7 @@ proptest! {
 
 #[test]
 fn usable_outside_a_runtime_where_no_time_is_involved() {
-    assert!(tokio::runtime::Handle::try_current().is_err());
+    assert!(Handle::try_current().is_err());
     for case in cases() {
         drain((case.build)(Script::of(0..10)));
     }
@@ -222,7 +224,7 @@ fn those_with_a_timer_may_be_dropped_outside_a_runtime() {
     let build: [fn(Script) -> Shown; 2] =
         [|s| shown(s.pipe(batch(3, LONG))), |s| shown(s.pipe(window_time(LONG)))];
     for build in build {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let runtime = Builder::new_current_thread().enable_time().build().unwrap();
         let script = Script::new([Some(1), None, None], Tells::All);
         let source = script.watch();
         let mut stream = build(script);

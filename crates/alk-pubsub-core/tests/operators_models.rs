@@ -11,6 +11,7 @@ use alk_pubsub_core::operators::{
 };
 use operators_support::{Script, Tells, drain, next, resolve};
 use proptest::prelude::*;
+use tokio::runtime::Builder;
 use tokio::task::yield_now;
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -69,7 +70,7 @@ proptest! {
     #[test]
     fn filter_is_the_iterators(steps in steps()) {
         let model: Vec<_> = items(&steps).into_iter().filter(|n| n % 3 == 0).collect();
-        prop_assert_eq!(drain(script(&steps).pipe(filter(|n| n % 3 == 0))), model.clone());
+        prop_assert_eq!(&drain(script(&steps).pipe(filter(|n| n % 3 == 0))), &model);
         let decided_later = filter_async(|n: &u32| {
             let n = after_a_while(*n);
             async move { n.await % 3 == 0 }
@@ -80,7 +81,7 @@ proptest! {
     #[test]
     fn map_is_the_iterators(steps in steps()) {
         let model: Vec<_> = items(&steps).into_iter().map(|n| n * 2).collect();
-        prop_assert_eq!(drain(script(&steps).pipe(map(|n| n * 2))), model.clone());
+        prop_assert_eq!(&drain(script(&steps).pipe(map(|n| n * 2))), &model);
         prop_assert_eq!(drain(script(&steps).pipe((map_async(after_a_while), map(|n| n * 2)))), model);
     }
 
@@ -108,11 +109,11 @@ proptest! {
     fn batches_are_chunks_where_time_stands_still(steps in steps(), size in 1usize..8) {
         let items = items(&steps);
         let model: Vec<_> = items.chunks(size).map(<[_]>::to_vec).collect();
-        prop_assert_eq!(drain(Script::of(items).pipe(batch(size, LONG))), model.clone());
+        prop_assert_eq!(&drain(Script::of(items).pipe(batch(size, LONG))), &model);
 
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         let _guard = runtime.enter();
-        prop_assert_eq!(drain(script(&steps).pipe(batch(size, LONG))), model.clone());
+        prop_assert_eq!(&drain(script(&steps).pipe(batch(size, LONG))), &model);
         prop_assert_eq!(drain(script(&steps).pipe(window_time(LONG).max_items(size))), model);
     }
 
@@ -171,7 +172,8 @@ proptest! {
         let limits = GroupLimits::default().with_capacity(capacity);
         let groups = drain(script(&steps).pipe(group_by(|n| n % 5, limits)));
         let keys: Vec<_> = groups.iter().map(|(key, _)| *key).collect();
-        prop_assert_eq!(keys, first_of_each(&items(&steps), 5, |n| n % 5).iter().map(|n| n % 5).collect::<Vec<_>>());
+        let firsts = first_of_each(&items(&steps), 5, |n| n % 5);
+        prop_assert_eq!(keys, firsts.iter().map(|n| n % 5).collect::<Vec<_>>());
         for (key, group) in groups {
             let all: Vec<_> = items(&steps).into_iter().filter(|n| n % 5 == key).collect();
             let missed = all.len().saturating_sub(capacity);
@@ -182,7 +184,10 @@ proptest! {
 
     #[test]
     fn groups_read_one_after_the_other_account_for_every_item(
-        steps in steps(), capacity in 1usize..4, max_groups in 1usize..4, reads in prop::collection::vec(0usize..4, 0..40),
+        steps in steps(),
+        capacity in 1usize..4,
+        max_groups in 1usize..4,
+        reads in prop::collection::vec(0usize..4, 0..40),
     ) {
         let limits = GroupLimits::default().with_max_groups(max_groups).with_capacity(capacity);
         let mut groups = script(&steps).pipe(group_by(|n| n % 5, limits));

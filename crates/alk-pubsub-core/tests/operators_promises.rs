@@ -259,8 +259,8 @@ fn sizes_of_zero_panic_at_construction() {
         message(|| drop(window(1, 0))),
         message(|| drop(window_time(Duration::ZERO))),
         message(|| drop(window_time(Duration::MAX).max_items(0))),
-        message(|| drop(GroupLimits::default().with_capacity(0))),
-        message(|| drop(GroupLimits::default().with_max_groups(0))),
+        message(|| _ = GroupLimits::default().with_capacity(0)),
+        message(|| _ = GroupLimits::default().with_max_groups(0)),
     ];
     let distinct: HashSet<&String> = messages.iter().collect();
     assert!(messages.iter().all(|message| message.contains("must")), "{messages:?}");

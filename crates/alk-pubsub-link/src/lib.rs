@@ -1,23 +1,34 @@
 //! The link protocol of alk-pubsub.
 //!
-//! A link is a pipe of frames between a hub, which has an event target, and a spoke, which uses it: a WebSocket, a worker's
-//! port. This crate has what all pipes share: the frames and their encoding ([`Frame`], [`Control`], [`Wire`]), the hub's end
-//! as a pure state machine ([`Machine`]), and that machine together with a target and its events ([`Session`]), driven by
-//! whoever has the pipe.
+//! A link is a [`Pipe`] of frames between a hub, which has an event target, and a spoke, which uses it: a WebSocket, a
+//! worker's port, the standard streams of a child process. This crate has what all of them share:
+//!
+//! * the frames and their encoding: [`Frame`], [`Control`], [`Wire`];
+//! * the hub's end: [`serve`] runs a [`Session`] on any pipe; who has pipes of their own drives the session, or the pure
+//!   [`Machine`] in it;
+//! * the spoke's end: [`connect`] makes an event target of a [`Connector`], which makes the pipe and makes it again when it
+//!   was lost; [`link_over`] one of a single pipe;
+//! * pipes: [`memory_pipe`] within the process, [`LengthDelimited`] over any byte stream, and a trait for your own.
 
-mod authorizer;
+mod close_code;
 mod code;
-mod connection;
+mod error;
 mod frame;
-mod limits;
-mod machine;
-mod rate;
-mod session;
+mod heartbeat;
+mod hub;
+mod pipe;
+mod random;
+mod spoke;
 
-pub use authorizer::{AllowAll, Authorizer, Denied};
+pub use close_code::CloseCode;
 pub use code::ErrorCode;
-pub use connection::ConnectionInfo;
+pub use error::{Error, ErrorKind};
 pub use frame::{Control, Frame, Refusal, Welcome, Wire};
-pub use limits::Limits;
-pub use machine::{CloseCode, Effect, Machine, Token};
-pub use session::{LinkFraming, Outbox, Session, SessionStats};
+pub use hub::{
+    AllowAll, Authorizer, ConnectionInfo, Denied, Effect, Limits, LinkFraming, Machine, Outbox, Serve, ServeOptions,
+    Session, SessionStats, Token, serve,
+};
+pub use pipe::{Frames, LengthDelimited, LengthPrefixed, MemoryPipe, Pipe, Received, memory_pipe};
+pub use spoke::{
+    Connector, LinkEventTarget, LinkUpstream, Offline, Reconnect, SpokeOptions, SpokeStats, connect, link_over,
+};

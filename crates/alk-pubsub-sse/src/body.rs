@@ -71,15 +71,17 @@ impl Stream {
     fn poll(&self, cx: &mut Context<'_>, pieces: &mut Pieces, ending: &mut Option<u64>) -> Poll<()> {
         let counters = &self.relay.counters;
         let mut feed = lock(&self.feed);
-        let (mut events, mut ended) = (0, false);
+        let (mut events, mut passed, mut ended) = (0, 0, false);
         let polled = feed.poll_items(cx, &SseFraming, AT_ONCE, &mut |item| match item {
             FeedItem::Frames { bytes, events: framed } => {
                 events += framed;
+                passed += framed;
                 pieces.push(bytes);
             }
             FeedItem::Gap(gap) => {
                 counters.gaps.add(1);
                 counters.missed.add(gap.missed().unwrap_or(0));
+                passed += gap.missed().unwrap_or(0);
                 pieces.push(framing::gap(&gap));
             }
             FeedItem::Ended(_) => ended = true,
@@ -88,7 +90,7 @@ impl Stream {
         });
         counters.events.add(events);
         match ending {
-            Some(left) => *left = left.saturating_sub(events),
+            Some(left) => *left = left.saturating_sub(passed),
             None if ended => *ending = Some(feed.lag().0),
             None => {}
         }

@@ -64,7 +64,8 @@ impl SseRelayBuilder {
     /// After what time clients are told to come back when their stream is ended; picked at random for each, so that they
     /// do not all come at once. Default 1 s to 5 s.
     pub fn retry(mut self, retry: RangeInclusive<Duration>) -> Self {
-        self.config.retry = retry;
+        let (one, other) = retry.into_inner();
+        self.config.retry = one.min(other)..=one.max(other);
         self
     }
 

@@ -45,7 +45,8 @@ pub(crate) const KEEP_ALIVE: Bytes = Bytes::from_static(b": keep-alive\n\n");
 /// A gap as an event of its own.
 pub(crate) fn gap(gap: &Gap) -> Bytes {
     let missed = gap.missed().map_or_else(|| "null".to_owned(), |missed| missed.to_string());
-    format!("event: __gap\ndata: {{\"reason\":\"{}\",\"missed\":{missed}}}\n\n", gap.reason()).into()
+    let payload = format!("{{\"reason\":\"{}\",\"missed\":{missed}}}", gap.reason());
+    format!("event: __gap\ndata: {{\"type\":\"__gap\",\"id\":\"\",\"payload\":{payload}}}\n\n").into()
 }
 
 /// Tells the client when to come back.
@@ -82,9 +83,12 @@ mod tests {
 
     #[test]
     fn a_gap_says_how_many_or_null() {
-        let known = gap(&Gap::new(GapReason::Overflow, Some(3)));
-        assert_eq!(known, "event: __gap\ndata: {\"reason\":\"slow_consumer\",\"missed\":3}\n\n");
-        let unknown = gap(&Gap::new(GapReason::Reconnected, None));
-        assert_eq!(unknown, "event: __gap\ndata: {\"reason\":\"upstream_reconnected\",\"missed\":null}\n\n");
+        let framed = |reason, missed| String::from_utf8(gap(&Gap::new(reason, missed)).to_vec()).unwrap();
+        assert_eq!(
+            framed(GapReason::Overflow, Some(3)),
+            "event: __gap\ndata: {\"type\":\"__gap\",\"id\":\"\",\"payload\":{\"reason\":\"slow_consumer\",\"missed\":3}}\n\n"
+        );
+        let unknown = framed(GapReason::Reconnected, None);
+        assert!(unknown.contains("{\"reason\":\"upstream_reconnected\",\"missed\":null}"), "{unknown}");
     }
 }

@@ -8,7 +8,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 
 /// After what time a client may try again that met a hub which cannot answer now.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// What was wrong: the error codes of the wire protocol, and those that only HTTP has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,13 +20,12 @@ pub(crate) enum Code {
     TooManyTopics,
     TooLarge,
     Unavailable,
-    Unsupported,
     MediaType,
     TooSlow,
 }
 
 impl Code {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::BadFrame,
         Self::BadTopic,
         Self::ReservedType,
@@ -34,7 +33,6 @@ impl Code {
         Self::TooManyTopics,
         Self::TooLarge,
         Self::Unavailable,
-        Self::Unsupported,
         Self::MediaType,
         Self::TooSlow,
     ];
@@ -48,7 +46,6 @@ impl Code {
             Self::TooManyTopics => "too_many_topics",
             Self::TooLarge => "too_large",
             Self::Unavailable => "unavailable",
-            Self::Unsupported => "unsupported",
             Self::MediaType => "unsupported_media_type",
             Self::TooSlow => "too_slow",
         }
@@ -56,11 +53,12 @@ impl Code {
 
     fn status(self) -> StatusCode {
         match self {
-            Self::BadFrame | Self::BadTopic | Self::ReservedType | Self::TooManyTopics => StatusCode::BAD_REQUEST,
+            Self::BadFrame | Self::BadTopic | Self::ReservedType | Self::TooManyTopics => {
+                StatusCode::BAD_REQUEST
+            }
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Unsupported => StatusCode::NOT_IMPLEMENTED,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
         }
@@ -74,9 +72,8 @@ impl From<ErrorKind> for Code {
             ErrorKind::ReservedType => Self::ReservedType,
             ErrorKind::Encode | ErrorKind::Decode => Self::BadFrame,
             ErrorKind::TooLarge => Self::TooLarge,
-            ErrorKind::Denied => Self::Forbidden,
+            ErrorKind::Denied | ErrorKind::Unsupported => Self::Forbidden,
             ErrorKind::LimitExceeded => Self::TooManyTopics,
-            ErrorKind::Unsupported => Self::Unsupported,
             // What is left can be different the next time.
             _ => Self::Unavailable,
         }
@@ -136,7 +133,7 @@ impl IntoResponse for Problem {
         body.insert("detail".to_owned(), self.detail.into());
         body.insert("code".to_owned(), self.code.as_str().into());
         body.extend(self.members);
-        let mut response = (status, Value::Object(body).to_string()).into_response();
+        let mut response = (status, format!("{}\n", Value::Object(body))).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

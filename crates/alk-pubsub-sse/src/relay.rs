@@ -28,7 +28,7 @@ use crate::sweep::Sweep;
 ///
 /// ```text
 /// event: __gap
-/// data: {"reason":"slow_consumer","missed":17}
+/// data: {"type":"__gap","id":"","payload":{"reason":"slow_consumer","missed":17}}
 /// ```
 ///
 /// A stream ends when the target is closed, when the relay is, and when the client goes, which unsubscribes at
@@ -54,6 +54,13 @@ pub(crate) struct Shared {
     pub(crate) sweep: Arc<Sweep>,
 }
 
+impl Shared {
+    pub(crate) fn new(target: Arc<dyn EventTarget>, config: Config) -> Self {
+        let (counters, closing, sweep) = (Counters::default(), CancellationToken::new(), Arc::default());
+        Self { target, config, counters, closing, sweep }
+    }
+}
+
 impl SseRelay {
     /// Over this target, with all defaults.
     pub fn new(target: impl EventTarget) -> Self {
@@ -66,12 +73,10 @@ impl SseRelay {
     }
 
     pub(crate) fn from_parts(target: Arc<dyn EventTarget>, config: Config) -> Self {
-        let (counters, closing, sweep) = (Counters::default(), CancellationToken::new(), Arc::default());
-        Self(Arc::new(Shared { target, config, counters, closing, sweep }))
+        Self(Arc::new(Shared::new(target, config)))
     }
 
     /// The handler, for a route of your choice.
-    #[must_use]
     pub fn handler<S: Clone + Send + Sync + 'static>(&self) -> MethodRouter<S> {
         let shared = self.0.clone();
         get(move |request: Request| {

@@ -39,9 +39,12 @@ fn interest(value: &str, config: &Config) -> Result<Interest, Problem> {
     let bytes = percent_decode_str(&value);
     let Ok(text) = bytes.clone().decode_utf8() else {
         let topic = bytes.decode_utf8_lossy();
-        return Err(Problem::new(Code::BadTopic, format!("topic `{topic}`: it is not UTF-8")).with("topic", &*topic));
+        return Err(
+            Problem::new(Code::BadTopic, format!("topic `{topic}`: it is not UTF-8")).with("topic", &*topic)
+        );
     };
-    let refused = |code, why: &str| Problem::new(code, format!("topic `{text}`: {why}")).with("topic", &*text);
+    let refused =
+        |code, why: &str| Problem::new(code, format!("topic `{text}`: {why}")).with("topic", &*text);
     match text.parse() {
         Ok(Interest::Everything) if !config.allow_everything => {
             Err(refused(Code::Forbidden, "everything at once is not allowed here"))

@@ -34,11 +34,14 @@ struct Members<'a> {
 }
 
 pub(super) fn split(envelope: &[u8]) -> Result<Split<'_>, Error> {
+    // The bytes go out again as they are, also as a WebSocket's text: all of them, what is ignored here included.
+    let text = std::str::from_utf8(envelope)
+        .map_err(|error| Error::with_source(ErrorKind::Decode, "the bytes are not UTF-8", error))?;
     // serde would take an array for a struct too.
-    if envelope.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+    if !text.trim_ascii_start().starts_with('{') {
         return Err(Error::new(ErrorKind::Decode, "an envelope is a JSON object"));
     }
-    let members: Members<'_> = serde_json::from_slice(envelope)
+    let members: Members<'_> = serde_json::from_str(text)
         .map_err(|error| Error::with_source(ErrorKind::Decode, "the bytes are no JSON envelope", error))?;
     // `Option<&RawValue>` reads a null as none, which is what a missing payload means.
     let payload = members.payload.map_or(0..0, |payload| {

@@ -5,7 +5,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-use super::member::{Member, Role};
+use super::backlog::{Backlog, Waiting};
+use super::member::Member;
 use crate::gap::{Gap, GapReason};
 use crate::name::Interest;
 use crate::router::{Bounds, Framing, Item, NextFrames, RawSubscription, ReadySet, Wake};
@@ -17,13 +18,17 @@ use crate::router::{Bounds, Framing, Item, NextFrames, RawSubscription, ReadySet
 /// changes, no event is lost or handed out twice.
 ///
 /// Subscribe at the target, then [`insert`](Self::insert) the subscription; use
-/// [`Overflow::DropOldest`](crate::Overflow::DropOldest) or [`Overflow::Close`](crate::Overflow::Close) there.
+/// [`Overflow::DropOldest`](crate::Overflow::DropOldest) or [`Overflow::Close`](crate::Overflow::Close) there. All are to be of one
+/// target: interests of different targets do not cover each other. With [`Overflow::Latest`](crate::Overflow::Latest) each
+/// interest stands for itself, and an event that matches two of them comes twice.
 #[derive(Default)]
 pub struct Feed {
-    members: Vec<Option<Member>>,
+    pub(super) members: Vec<Option<Member>>,
     free: Vec<u32>,
-    by_interest: HashMap<Interest, u32>,
-    ready: Arc<ReadySet>,
+    pub(super) by_interest: HashMap<Interest, u32>,
+    /// Handed out before anything that a member has.
+    pub(super) backlog: Backlog,
+    pub(super) ready: Arc<ReadySet>,
     /// Members to look at, in turn.
     turn: VecDeque<u32>,
     taken: Vec<u32>,
@@ -80,19 +85,23 @@ impl Feed {
     #[must_use]
     pub fn lag(&mut self) -> (u64, u64) {
         let cursors = self.members.iter_mut().flatten().filter_map(|member| member.subscription.cursor());
-        cursors.fold((0, 0), |(events, bytes), cursor| (events + cursor.lag(), bytes + cursor.lag_bytes()))
+        cursors.fold(self.backlog.lag(), |(events, bytes), cursor| {
+            (events + cursor.lag(), bytes + cursor.lag_bytes())
+        })
     }
 
     /// Adds a subscription. Whether it was new: a second one of the same interest is dropped.
+    ///
+    /// Of an event that is published before, and that another interest of the feed matches too, it is left to that one.
     pub fn insert(&mut self, subscription: RawSubscription) -> bool {
         let interest = subscription.interest().clone();
         if self.contains(&interest) {
             return false;
         }
         let mut member = Member::new(subscription);
-        if self.active_covering(&interest).is_some() {
+        if member.subscription.cursor().is_some() && self.active_covering(&interest) {
             member.subscription.hold();
-            member.role = Role::Covered;
+            member.covered = true;
         } else {
             self.take_over(&mut member);
         }
@@ -102,7 +111,7 @@ impl Feed {
         });
         self.members[key as usize] = Some(member);
         self.by_interest.insert(interest, key);
-        self.turn.push_back(key);
+        self.ready.wake(key);
         true
     }
 
@@ -117,6 +126,12 @@ impl Feed {
         if let Some(mut removed) = removed.filter(Member::is_active) {
             self.hand_back(&mut removed);
         }
+        let by_interest = &self.by_interest;
+        self.backlog.retain(|topic| {
+            by_interest.contains_key(&topic.clone().into())
+                || by_interest.contains_key(&topic.event_type().clone().into())
+                || by_interest.contains_key(&Interest::Everything)
+        });
         true
     }
 
@@ -127,18 +142,32 @@ impl Feed {
         if events <= bounds.events && bytes <= bounds.bytes {
             return;
         }
+        // The backlog is the oldest there is.
+        let waiting = self.backlog.lag();
+        let (events, bytes) = (events - waiting.0, bytes - waiting.1);
+        let left = Bounds {
+            events: bounds.events.saturating_sub(events),
+            bytes: bounds.bytes.saturating_sub(bytes),
+            ..bounds
+        };
+        if let Some(gap) = self.backlog.keep_within(left)
+            && let Some(member) = self.members.iter_mut().flatten().next()
+        {
+            member.subscription.count(gap);
+        }
+        if events <= bounds.events && bytes <= bounds.bytes {
+            return;
+        }
         // Each gives up its share.
         let share = |own: u64, all: u64, most: u64| {
             if all <= most { own } else { u64::try_from(u128::from(own) * u128::from(most) / u128::from(all)).unwrap_or(own) }
         };
-        for (key, member) in self.members.iter_mut().enumerate() {
-            let Some(cursor) = member.as_mut().and_then(|member| member.subscription.cursor()) else { continue };
-            let own = (cursor.lag(), cursor.lag_bytes());
-            if own.0 > 0 {
-                let (most_events, most_bytes) = (share(own.0, events, bounds.events), share(own.1, bytes, bounds.bytes));
-                cursor.keep_within(Bounds { events: most_events, bytes: most_bytes, overflow: bounds.overflow });
-                self.turn.extend(u32::try_from(key));
-            }
+        for member in self.members.iter_mut().flatten() {
+            // Who lags has been woken, so it is looked at, and what it misses is told.
+            let Some(cursor) = member.subscription.cursor().filter(|cursor| cursor.lag() > 0) else { continue };
+            let (most_events, most_bytes) =
+                (share(cursor.lag(), events, bounds.events), share(cursor.lag_bytes(), bytes, bounds.bytes));
+            cursor.keep_within(Bounds { events: most_events, bytes: most_bytes, ..bounds });
         }
     }
 
@@ -154,51 +183,38 @@ impl Feed {
         most_bytes: usize,
         out: &mut dyn FnMut(FeedItem),
     ) -> Poll<()> {
-        let mut handed_out = Sink { bytes: 0, items: 0, out };
-        while handed_out.bytes < most_bytes.max(1) {
+        let mut sink = Sink { bytes: 0, items: 0, out };
+        while sink.bytes < most_bytes.max(1) {
+            match self.backlog.pop() {
+                Some(Waiting::Item(item)) => {
+                    sink.item(item, framing);
+                    continue;
+                }
+                Some(Waiting::Ended(interest)) => {
+                    sink.put(FeedItem::Ended(interest));
+                    continue;
+                }
+                None => {}
+            }
             if self.turn.is_empty() {
                 self.ready.take(&mut self.taken, cx);
                 self.turn.extend(self.taken.drain(..));
             }
             let Some(key) = self.turn.pop_front() else { break };
-            if self.look_at(key, framing, &mut handed_out) {
+            if self.look_at(key, framing, &mut sink) {
                 self.turn.push_back(key);
             }
         }
-        if handed_out.items > 0 { Poll::Ready(()) } else { Poll::Pending }
+        if sink.items > 0 { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Hands out what one member has, up to the end of what is encoded together. Whether to look again.
     fn look_at(&mut self, key: u32, framing: &dyn Framing, sink: &mut Sink<'_>) -> bool {
-        let Some(member) = self.members.get_mut(key as usize).and_then(Option::as_mut) else { return false };
-        if let Some(item) = member.backlog.pop_front() {
-            sink.item(item, framing);
-            return true;
-        }
-        let until = match member.role {
-            Role::Covered => return false,
-            Role::Active => u64::MAX,
-            Role::Ending(until) => {
-                let read = member.subscription.cursor().is_none_or(|cursor| cursor.position() >= until);
-                if read {
-                    member.subscription.hold();
-                    member.role = Role::Covered;
-                    return false;
-                }
-                until
-            }
-        };
-        if member.is_looking_out() {
-            if let Poll::Ready(item) = member.subscription.try_next() {
-                match item {
-                    Some(Item::Event(event)) if member.skips(&event) => {}
-                    Some(item) => sink.item(item, framing),
-                    None => sink.put(FeedItem::Ended(member.interest().clone())),
-                }
-                return true;
-            }
-        } else if let Some(cursor) = member.subscription.cursor() {
-            match cursor.next_frames(framing, until) {
+        let member = self.members.get_mut(key as usize).and_then(Option::as_mut);
+        let Some(member) = member.filter(|member| member.is_active() && !member.ended) else { return false };
+        let looking_out = member.is_looking_out();
+        let ended = match member.subscription.cursor() {
+            Some(cursor) if !looking_out => match cursor.next_frames(framing) {
                 NextFrames::Frames(frames) => {
                     sink.put(FeedItem::Frames { bytes: frames.bytes, events: frames.events });
                     return true;
@@ -208,121 +224,41 @@ impl Feed {
                     sink.put(FeedItem::Gap(gap));
                     return true;
                 }
-                NextFrames::Closed => {
-                    sink.put(FeedItem::Ended(member.interest().clone()));
-                    return false;
-                }
-                NextFrames::Empty => {}
-            }
-        }
-        match member.subscription.park(Wake::Member(self.ready.clone(), key)) {
-            Some(waits) => !waits,
-            None => {
-                sink.put(FeedItem::Ended(member.interest().clone()));
-                false
-            }
-        }
-    }
-
-    fn active_covering(&self, interest: &Interest) -> Option<&Member> {
-        self.members.iter().flatten().find(|member| member.is_active() && member.interest().covers(interest))
-    }
-
-    /// `broader` is read from now on instead of what it covers.
-    ///
-    /// An event is appended to the log of its topic, its type and of everything with the locks of these held together, in this
-    /// order. What stands in a narrower log before its first tail was appended to the broader log before the seek; what stands
-    /// behind its second tail will be appended behind it. In between it may be either, so these are handed out by
-    /// the narrower and left out by the broader. The one before them is left out too: a transport that brings an event
-    /// once for each interest may have brought one of two.
-    fn take_over(&mut self, broader: &mut Member) {
-        let interest = broader.interest().clone();
-        let mut covered: Vec<(&mut Member, u64)> = Vec::new();
-        for member in self.members.iter_mut().flatten() {
-            if member.is_active()
-                && interest.covers(member.interest())
-                && let Some(tail) = member.subscription.cursor().map(|cursor| cursor.settled_tail())
-            {
-                covered.push((member, tail));
-            }
-        }
-        if let Some(cursor) = broader.subscription.cursor() {
-            cursor.seek_to_tail();
-        }
-        for (member, first_tail) in covered {
-            let tail = member.subscription.cursor().map_or(first_tail, |cursor| cursor.settled_tail());
-            broader.leave_out(member.events(first_tail.saturating_sub(1), tail));
-            member.role = Role::Ending(tail);
-        }
-    }
-
-    /// What `broader`, which goes, has covered is read by itself again, beginning with what `broader` still has.
-    fn hand_back(&mut self, broader: &mut Member) {
-        let mut resumed: Vec<u32> = Vec::new();
-        let mut covered: Vec<(Interest, u32)> = self
-            .by_interest
-            .iter()
-            .filter(|(interest, _)| broader.interest().covers(interest))
-            .map(|(interest, key)| (interest.clone(), *key))
-            .collect();
-        // The broader come first, and cover the others again.
-        covered.sort_by_key(|(interest, _)| matches!(interest, Interest::Topic(_)));
-        for (interest, key) in covered {
-            if self.active_covering(&interest).is_some() {
-                continue;
-            }
-            let Some(member) = &mut self.members[key as usize] else { continue };
-            match member.role {
-                Role::Covered => member.subscription.resume(),
-                // It has not finished; what it has left comes first, and then what the broader one has.
-                Role::Ending(_) => {
-                    while member.subscription.cursor().is_some_and(|cursor| Role::Ending(cursor.position()) != member.role)
-                        && let Poll::Ready(Some(item)) = member.subscription.try_next()
-                    {
-                        member.backlog.push_back(item);
+                NextFrames::Closed => true,
+                NextFrames::Empty => false,
+            },
+            _ => match member.subscription.try_next() {
+                Poll::Ready(Some(item)) => {
+                    let position = member.subscription.cursor().map_or(u64::MAX, |cursor| cursor.position() - 1);
+                    if !matches!(&item, Item::Event(event) if member.was_taken(position, event.topic())) {
+                        sink.item(item, framing);
                     }
-                    if let Some(cursor) = member.subscription.cursor() {
-                        cursor.seek_to_tail();
-                    }
+                    return true;
                 }
-                Role::Active => continue,
+                Poll::Ready(None) => true,
+                Poll::Pending => false,
+            },
+        };
+        if !ended && let Some(waits) = member.subscription.park(Wake::Member(self.ready.clone(), key)) {
+            return !waits;
+        }
+        member.ended = true;
+        sink.put(FeedItem::Ended(member.interest().clone()));
+        false
+    }
+
+    /// Whether an interest that is read brings the events of this one too.
+    pub(super) fn active_covering(&self, interest: &Interest) -> bool {
+        let is_active = |interest: &Interest| {
+            let member = self.by_interest.get(interest).and_then(|key| self.members[*key as usize].as_ref());
+            member.is_some_and(|member| member.is_active() && member.subscription.has_cursor())
+        };
+        match interest {
+            Interest::Topic(topic) => {
+                is_active(&topic.event_type().clone().into()) || is_active(&Interest::Everything)
             }
-            member.role = Role::Active;
-            resumed.push(key);
-        }
-        if resumed.is_empty() {
-            return;
-        }
-        let tail = broader.subscription.cursor().map_or(0, |cursor| cursor.settled_tail());
-        let mut rest = std::mem::take(&mut broader.backlog);
-        while broader.subscription.cursor().is_some_and(|cursor| cursor.position() < tail)
-            && let Poll::Ready(Some(item)) = broader.subscription.try_next()
-        {
-            if !matches!(&item, Item::Event(event) if broader.skips(event)) {
-                rest.push_back(item);
-            }
-        }
-        for key in resumed {
-            let Some(member) = &mut self.members[key as usize] else { continue };
-            let own = match member.subscription.cursor() {
-                Some(cursor) => (cursor.position(), cursor.settled_tail()),
-                None => continue,
-            };
-            let own = member.events(own.0, own.1);
-            let interest = member.interest().clone();
-            let taken_over = rest.iter().filter(|item| match item {
-                Item::Event(event) => {
-                    interest.matches(event.topic()) && !own.iter().any(|other| other.is_same(event))
-                }
-                Item::Gap(_) => true,
-            });
-            member.backlog.extend(taken_over.cloned());
-            let last = member.backlog.iter().rev().find_map(|item| match item {
-                Item::Event(event) => Some(event.clone()),
-                Item::Gap(_) => None,
-            });
-            member.leave_out(last);
-            self.turn.push_back(key);
+            Interest::Type(_) => is_active(&Interest::Everything),
+            Interest::Everything => false,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Many interests of one consumer, each event once.
 
+mod backlog;
+mod change;
 mod feed;
 mod member;
 #[cfg(test)]

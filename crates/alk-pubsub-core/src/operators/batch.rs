@@ -13,21 +13,22 @@ use super::hint::{self, Hint};
 use super::operator::Operator;
 use super::source::Source;
 
-/// Collects items into `Vec`s: one is given out when it has `size` items, or `max_delay` after the first of them.
+/// Collects items into `Vec`s: one is given out when it has `size` items, or `max_delay` after the first of
+/// them.
 ///
-/// The delay counts from the moment the first item was taken from the source, which is when the stream is polled. An item
-/// that is there by the deadline still comes along. A batch is never empty. With a delay of zero it is whatever the source
-/// has ready, up to `size`.
+/// The delay counts from the moment the first item was taken from the source, which is when the stream is
+/// polled. An item that is there by the deadline still comes along. A batch is never empty. With a delay of
+/// zero it is whatever the source has ready, up to `size`.
 ///
 /// - **Completion**: gives out what it holds when the source ends, then ends.
-/// - **Cancel safety**: safe; the items and their deadline stay in the stream. A deadline that passes while nobody polls is
-///   honoured by the next poll.
+/// - **Cancel safety**: safe; the items and their deadline stay in the stream. A deadline that passes while
+///   nobody polls is honoured by the next poll.
 /// - **Memory**: one batch, and one timer.
 ///
 /// # Panics
 ///
-/// When `size` is zero. The stream panics when it has to wait for its deadline outside a tokio runtime with time enabled;
-/// while the source always has an item ready it needs none.
+/// When `size` is zero. The stream panics when it has to wait for its deadline outside a tokio runtime with
+/// time enabled; while the source always has an item ready it needs none.
 ///
 /// ```
 /// use alk_pubsub_core::operators::{StreamPipe, batch};
@@ -75,7 +76,8 @@ impl<S: Stream> Operator<S> for Batch {
 /// The room made for the first batch; every later one gets as much as the one before it needed.
 const FIRST_RESERVED: usize = 64;
 
-/// After so many items in one poll the clock is looked at: a source that is never pending must not put off the deadline.
+/// After so many items in one poll the clock is looked at: a source that is never pending must not put off
+/// the deadline.
 const LOOK_AT_CLOCK: usize = 256;
 
 pin_project! {

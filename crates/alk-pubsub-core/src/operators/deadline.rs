@@ -5,8 +5,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// A moment that an operator waits for.
 ///
-/// Setting one is cheap and needs no runtime. The timer, which needs one, is made by the first poll that has to wait, and
-/// used again for the moments after.
+/// Setting one is cheap and needs no runtime. The timer, which needs one, is made by the first poll that has
+/// to wait, and used again for the moments after.
 #[derive(Debug, Default)]
 pub(super) struct Deadline {
     /// `None` is never: not set yet, or further away than the clock can count.
@@ -37,8 +37,8 @@ impl Deadline {
         let Some(at) = self.at else {
             return Poll::Pending;
         };
-        // Asked before the timer, which answers `Pending` to a task that has used up its cooperative budget: a busy
-        // source would put the moment off for as long as it is busy.
+        // Asked before the timer, which answers `Pending` to a task that has used up its cooperative budget:
+        // a busy source would put the moment off for as long as it is busy.
         if at <= Instant::now() {
             return Poll::Ready(());
         }

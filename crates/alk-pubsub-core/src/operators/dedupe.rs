@@ -13,10 +13,11 @@ use super::source::Source;
 
 /// Leaves out items that are equal to one of the last `capacity` distinct ones; the first of them wins.
 ///
-/// Items are compared by `Eq`, never by their hash alone. An item that is left out counts as seen: of the distinct ones
-/// remembered, it is the one not seen for longest that is forgotten when another needs the room, and that passes again if
-/// it comes back. See [`dedupe_by`](super::dedupe_by) to compare by a part of the item, and
-/// [`dedupe_consecutive`](super::dedupe_consecutive) to compare with the previous one only.
+/// Items are compared by `Eq`, never by their hash alone. An item that is left out counts as seen: of the
+/// distinct ones remembered, it is the one not seen for longest that is forgotten when another needs the
+/// room, and that passes again if it comes back. See [`dedupe_by`](fn@super::dedupe_by) to compare by a part
+/// of the item, and [`dedupe_consecutive`](fn@super::dedupe_consecutive) to compare with the previous one
+/// only.
 ///
 /// - **Completion**: ends when the source ends.
 /// - **Cancel safety**: safe; what is remembered stays in the stream.

@@ -13,8 +13,8 @@ use super::source::Source;
 
 /// Leaves out items whose `key` is equal to one of the last `capacity` distinct ones; the first of them wins.
 ///
-/// [`dedupe`](super::dedupe) by a part of the item: keys are compared by `Eq`, one that comes again counts as seen, and the
-/// one not seen for longest is forgotten when another needs the room.
+/// [`dedupe`](fn@super::dedupe) by a part of the item: keys are compared by `Eq`, one that comes again counts
+/// as seen, and the one not seen for longest is forgotten when another needs the room.
 ///
 /// - **Completion**: ends when the source ends.
 /// - **Cancel safety**: safe; what is remembered stays in the stream.
@@ -31,8 +31,8 @@ use super::source::Source;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
 /// let updates = stream::iter([("m1", "draft"), ("m2", "draft"), ("m1", "final")]);
-/// let first: Vec<_> = updates.pipe(dedupe_by(1000, |(id, _): &(&str, &str)| id.to_string())).collect().await;
-/// assert_eq!(first, [("m1", "draft"), ("m2", "draft")]);
+/// let first = updates.pipe(dedupe_by(1000, |(id, _): &(&str, &str)| id.to_string()));
+/// assert_eq!(first.collect::<Vec<_>>().await, [("m1", "draft"), ("m2", "draft")]);
 /// # }
 /// ```
 #[track_caller]

@@ -21,8 +21,9 @@ use super::source::Source;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
-/// let changes: Vec<_> = stream::iter(["idle", "busy", "busy", "idle"]).pipe(dedupe_consecutive()).collect().await;
-/// assert_eq!(changes, ["idle", "busy", "idle"]);
+/// let states = stream::iter(["idle", "busy", "busy", "idle"]);
+/// let changes = states.pipe(dedupe_consecutive());
+/// assert_eq!(changes.collect::<Vec<_>>().await, ["idle", "busy", "idle"]);
 /// # }
 /// ```
 pub fn dedupe_consecutive() -> DedupeConsecutive {

@@ -12,11 +12,12 @@ use super::source::Source;
 
 /// Keeps the items for which the future that `f` makes resolves to `true`.
 ///
-/// One at a time: the next item is taken when the last one is decided, so the order is kept. The future may not borrow
-/// the item; clone into it what it needs.
+/// One at a time: the next item is taken when the last one is decided, so the order is kept. The future may
+/// not borrow the item; clone into it what it needs.
 ///
 /// - **Completion**: ends when the source has ended and its last item is decided.
-/// - **Cancel safety**: safe; the item and its future stay in the stream, and the future goes on with the next poll.
+/// - **Cancel safety**: safe; the item and its future stay in the stream, and the future goes on with the
+///   next poll.
 /// - **Memory**: one item and one future.
 ///
 /// The stream is `Unpin` when the future is, which that of an `async` block is not: use [`std::pin::pin!`].
@@ -32,8 +33,9 @@ use super::source::Source;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
-/// let users = stream::iter(["alice", "mallory", "bob"]).pipe(filter_async(|user: &&str| may_read(user.to_string())));
-/// assert_eq!(users.collect::<Vec<_>>().await, ["alice", "bob"]);
+/// let users = stream::iter(["alice", "mallory", "bob"]);
+/// let readers = users.pipe(filter_async(|user: &&str| may_read(user.to_string())));
+/// assert_eq!(readers.collect::<Vec<_>>().await, ["alice", "bob"]);
 /// # }
 /// ```
 pub fn filter_async<T, F, Fut>(f: F) -> FilterAsync<F>

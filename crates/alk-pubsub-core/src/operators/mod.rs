@@ -1,7 +1,8 @@
 //! The thirteen operators: values that are piped onto any [`Stream`](futures_core::Stream).
 //!
-//! An operator is made by a function, [`filter`] or [`batch`], and does nothing by itself. [`StreamPipe::pipe`] puts it
-//! onto a stream, [`pipe`] puts several in one go, and several in a tuple are again one operator:
+//! An operator is made by a function, [`filter`](fn@filter) or [`batch`](fn@batch), and does nothing by
+//! itself. [`StreamPipe::pipe`] puts it onto a stream, [`pipe`](fn@pipe) puts several in one go, and several
+//! in a tuple are again one operator:
 //!
 //! ```
 //! use alk_pubsub_core::operators::{Operator, StreamPipe, filter, map, take};
@@ -24,13 +25,22 @@
 //!
 //! What they have in common:
 //!
-//! - **Lazy.** Nothing happens until the result is polled. (A subscription underneath collects from the beginning.)
-//! - **Dropping is unsubscribing.** Dropping the result drops its source. A source that has ended is dropped there and then.
-//! - **Cancel safe.** What has been taken from the source is kept in the operator, never in the future of one `next()`.
-//! - **Bounded.** What an operator remembers has a limit, which its documentation states.
-//! - **Fused**, whatever the source: after its `None` a stream gives nothing but `None` and does not poll the source again.
-//! - **No runtime** is needed, except for the tokio timer of [`batch`] and [`window_time`] while they wait.
-//! - **Left to right.** Where the item type cannot be seen yet, a closure that calls methods names it: `|e: &Status| e.busy()`.
+//! - **Lazy.** Nothing happens until the result is polled. (A subscription underneath collects from the
+//!   beginning.)
+//! - **Dropping is unsubscribing.** Dropping the result drops its source. A source that has ended is dropped
+//!   there and then.
+//! - **Cancel safe.** What has been taken from the source is kept in the operator, never in the future of one
+//!   `next()`.
+//! - **Bounded.** What an operator remembers has a limit, which its documentation states;
+//!   [`to_array`](fn@to_array) alone has none of its own.
+//! - **Fused**, whatever the source: after its `None` a stream gives nothing but `None` and does not poll the
+//!   source again.
+//! - **No runtime** is needed, except for the tokio timer of [`batch`](fn@batch) and
+//!   [`window_time`](fn@window_time) while they wait.
+//!
+//! Closures are read before it is known what they are piped onto. One that calls methods of the item or reads
+//! its fields therefore names its type, `|status: &Status| status.is_busy()`; operators, patterns of tuples
+//! and paths of functions do without.
 
 mod batch;
 mod chain;

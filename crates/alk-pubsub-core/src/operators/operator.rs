@@ -1,11 +1,12 @@
 /// Turns one stream into something else: another stream, or a future of a result.
 ///
-/// Everything in this module that is piped implements it, and so may your own types. It is implemented for tuples of up
-/// to twelve operators as well, each applied to the output of the one before; `()` changes nothing. A tuple is thus a
-/// chain that can be given a name, returned as `impl Operator<S, Output = …>` and, being `Clone` when its parts are,
-/// used again on the next stream.
+/// Everything in this module that is piped implements it, and so may your own types. It is implemented for
+/// tuples of up to twelve operators as well, each applied to the output of the one before; `()` changes
+/// nothing. A tuple is thus a chain that can be given a name, returned as `impl Operator<S, Output = …>` and,
+/// being `Clone` when its parts are, used again on the next stream.
 ///
-/// Applying is wiring only: an implementation neither polls nor spawns, and its output, when dropped, drops `stream`.
+/// Applying is wiring only: an implementation neither polls nor spawns, and its output, when dropped, drops
+/// `stream`.
 ///
 /// ```
 /// use alk_pubsub_core::operators::{Batch, Dedupe, Operator, StreamPipe, batch, dedupe, take};
@@ -102,12 +103,14 @@ operators_in_turn!(A B after A, C after B, D after C, E after D, F after E, G af
 operators_in_turn!(A B after A, C after B, D after C, E after D, F after E, G after F, H after G);
 operators_in_turn!(A B after A, C after B, D after C, E after D, F after E, G after F, H after G, I after H);
 operators_in_turn!(
-    A B after A, C after B, D after C, E after D, F after E, G after F, H after G, I after H, J after I
+    A B after A, C after B, D after C, E after D, F after E, G after F, H after G, I after H,
+    J after I
 );
 operators_in_turn!(
-    A B after A, C after B, D after C, E after D, F after E, G after F, H after G, I after H, J after I, K after J
+    A B after A, C after B, D after C, E after D, F after E, G after F, H after G, I after H,
+    J after I, K after J
 );
 operators_in_turn!(
-    A B after A, C after B, D after C, E after D, F after E, G after F, H after G, I after H, J after I, K after J,
-    L after K
+    A B after A, C after B, D after C, E after D, F after E, G after F, H after G, I after H,
+    J after I, K after J, L after K
 );

@@ -4,8 +4,8 @@ use super::operator::Operator;
 
 /// Gives every stream the one method [`pipe`](Self::pipe).
 ///
-/// One method, and one that `futures::StreamExt` and `tokio_stream::StreamExt` do not have, so that all of them can be
-/// in scope together.
+/// One method, and one that `futures::StreamExt` and `tokio_stream::StreamExt` do not have, so that all of
+/// them can be in scope together.
 ///
 /// ```
 /// use alk_pubsub_core::operators::{StreamPipe, filter, map, take};
@@ -25,8 +25,8 @@ use super::operator::Operator;
 pub trait StreamPipe: Stream {
     /// Puts `operator`, or a tuple of operators, onto this stream.
     ///
-    /// Static dispatch, no allocation, nothing is polled. The stream moves into the result; to have it back after a part
-    /// of it, pipe a `&mut` of it: `(&mut stream).pipe(take(3))`.
+    /// Static dispatch, no allocation, nothing is polled. The stream moves into the result; to have it back
+    /// after a part of it, pipe a `&mut` of it: `(&mut stream).pipe(take(3))`.
     fn pipe<O>(self, operator: O) -> O::Output
     where
         Self: Sized,
@@ -40,8 +40,8 @@ impl<S: Stream + ?Sized> StreamPipe for S {}
 
 /// Puts `operators` onto `stream`, left to right; the function form of [`StreamPipe::pipe`].
 ///
-/// `pipe(stream, (a, b, c))` is `stream.pipe(a).pipe(b).pipe(c)`: static dispatch, no allocation, nothing is polled. For
-/// more than twelve operators put tuples into the tuple.
+/// `pipe(stream, (a, b, c))` is `stream.pipe(a).pipe(b).pipe(c)`: static dispatch, no allocation, nothing is
+/// polled. For more than twelve operators put tuples into the tuple.
 ///
 /// ```
 /// use alk_pubsub_core::operators::{filter, map, pipe, to_array};

@@ -3,10 +3,11 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
 use std::mem;
 
-/// The values of the last so many distinct keys; the one that was not touched for longest makes room for the next.
+/// The values of the last so many distinct keys; the one that was not touched for longest makes room for the
+/// next.
 ///
-/// The entries keep their places, which link them twice: by age, and with others whose key has the same hash. So a key is
-/// stored once, and two keys are one only if `Eq` says so.
+/// The entries keep their places, which link them twice: by age, and with others whose key has the same hash.
+/// So a key is stored once, and two keys are one only if `Eq` says so.
 #[derive(Debug)]
 pub(super) struct Recent<K, V> {
     entries: Vec<Entry<K, V>>,
@@ -85,7 +86,8 @@ impl<K: Hash + Eq, V> Recent<K, V> {
         evicted.map(|entry| (entry.key, entry.value))
     }
 
-    /// Where the next [`insert`](Self::insert) will put its entry, which stays there until it makes room for another.
+    /// Where the next [`insert`](Self::insert) will put its entry, which stays there until it makes room for
+    /// another.
     pub(super) fn next_place(&self) -> usize {
         if self.is_full() { self.oldest } else { self.entries.len() }
     }
@@ -221,7 +223,8 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn does_what_a_list_does(capacity in 1usize..6, keys in proptest::collection::vec(0u32..9, 0..80)) {
-            let (mut recent, mut colliding, mut model) = (Recent::new(capacity), Recent::new(capacity), Vec::new());
+            let (mut recent, mut colliding) = (Recent::new(capacity), Recent::new(capacity));
+            let mut model = Vec::new();
             for key in keys {
                 let expected = see_model(&mut model, capacity, &key);
                 assert_eq!(see(&mut recent, &key), expected);

@@ -12,9 +12,9 @@ use super::source::Source;
 /// A future of what `f` makes of `init` and all items, one after the other.
 ///
 /// - **Completion**: resolves when the source ends; a subscription ends when its target is closed, so put
-///   [`take`](super::take) in front where that is too late.
-/// - **Cancel safety**: safe to poll in pieces, `(&mut future).await` in a `select!`; what has been accumulated stays in the
-///   future. Dropping the future drops it.
+///   [`take`](fn@super::take) in front where that is too late.
+/// - **Cancel safety**: safe to poll in pieces, `(&mut future).await` in a `select!`; what has been
+///   accumulated stays in the future. Dropping the future drops it.
 /// - **Memory**: the accumulator.
 ///
 /// # Panics

@@ -8,8 +8,8 @@ use pin_project_lite::pin_project;
 pin_project! {
     /// The stream that an operator reads from, for as long as there is something to read.
     ///
-    /// It is dropped in the moment it ends or is [released](Source::release): a subscription is given back no later than
-    /// that, and a source that is not fused itself is never polled again.
+    /// It is dropped in the moment it ends or is [released](Source::release): a subscription is given back no
+    /// later than that, and a source that is not fused itself is never polled again.
     pub(super) struct Source<S> {
         #[pin]
         stream: Option<S>,

@@ -10,9 +10,9 @@ use super::source::Source;
 
 /// The first `n` items.
 ///
-/// - **Completion**: ends with the `n`-th item, and lets go of the source in the moment that item is taken, not with the
-///   poll after it: a subscription is unsubscribed then. `take(0)` lets go of it at once and never polls it. Ends when
-///   the source ends, if that comes first.
+/// - **Completion**: ends with the `n`-th item, and lets go of the source in the moment that item is taken,
+///   not with the poll after it: a subscription is unsubscribed then. `take(0)` lets go of it at once and
+///   never polls it. Ends when the source ends, if that comes first.
 /// - **Cancel safety**: safe; nothing is held between two polls.
 /// - **Memory**: none.
 ///

@@ -12,10 +12,11 @@ use super::source::Source;
 /// A future of all items, in order, as a `Vec`.
 ///
 /// - **Completion**: resolves when the source ends; a subscription ends when its target is closed, so put
-///   [`take`](super::take) in front where that is too late.
-/// - **Cancel safety**: safe to poll in pieces, `(&mut future).await` in a `select!`; what has been collected stays in the
-///   future. Dropping the future drops it.
-/// - **Memory**: all items; this is the one operator whose memory only the source limits, or a `take` in front.
+///   [`take`](fn@super::take) in front where that is too late.
+/// - **Cancel safety**: safe to poll in pieces, `(&mut future).await` in a `select!`; what has been collected
+///   stays in the future. Dropping the future drops it.
+/// - **Memory**: all items; this is the one operator whose memory only the source limits, or a `take` in
+///   front.
 ///
 /// # Panics
 ///

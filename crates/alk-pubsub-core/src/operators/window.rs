@@ -12,11 +12,11 @@ use super::source::Source;
 
 /// Windows of `size` items, one beginning every `step` items, as `Vec`s.
 ///
-/// With `step == size` they tumble: each item is in exactly one. With a smaller step they slide, and an item that is in
-/// several of them is cloned. With a larger step what lies between two windows is left out.
+/// With `step == size` they tumble: each item is in exactly one. With a smaller step they slide, and an item
+/// that is in several of them is cloned. With a larger step what lies between two windows is left out.
 ///
-/// - **Completion**: when the source ends, what there is of the next window is given out too, if it has an item that no
-///   window had before; so with `step <= size` each item is in a window. Then ends.
+/// - **Completion**: when the source ends, what there is of the next window is given out too, if it has an
+///   item that no window had before; so with `step <= size` each item is in a window. Then ends.
 /// - **Cancel safety**: safe; the window stays in the stream.
 /// - **Memory**: one window.
 ///

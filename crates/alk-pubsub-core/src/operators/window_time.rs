@@ -15,19 +15,21 @@ use super::source::Source;
 
 /// Cuts the stream into `Vec`s of what arrived within each `duration`, in order of arrival.
 ///
-/// The first window opens with the first item, and each one closes when the next one opens, whether or not anything
-/// arrives; those without an item are skipped. An item that arrives when a window closes belongs to the next one. An item
-/// arrives when it is taken from the source, which is when the stream is polled.
+/// The first window opens with the first item, and each one closes when the next one opens, whether or not
+/// anything arrives; those without an item are skipped. An item that arrives when a window closes belongs to
+/// the next one. An item arrives when it is taken from the source, which is when the stream is polled.
 ///
-/// - **Completion**: gives out the window that is open when the source ends, if there is something in it, then ends.
-/// - **Cancel safety**: safe; the window stays in the stream. One that closes while nobody polls is given out by the next poll.
-/// - **Memory**: one window, and one timer. A window that has [`max_items`](WindowTime::max_items) before its time is given
-///   out at once, and the rest of it follows in a `Vec` of its own: nothing is lost.
+/// - **Completion**: gives out the window that is open when the source ends, if there is something in it,
+///   then ends.
+/// - **Cancel safety**: safe; the window stays in the stream. One that closes while nobody polls is given out
+///   by the next poll.
+/// - **Memory**: one window, and one timer. A window that has [`max_items`](WindowTime::max_items) before its
+///   time is given out at once, and the rest of it follows in a `Vec` of its own: nothing is lost.
 ///
 /// # Panics
 ///
-/// When `duration` is zero. The stream panics when it has to wait for the end of a window outside a tokio runtime with time
-/// enabled.
+/// When `duration` is zero. The stream panics when it has to wait for the end of a window outside a tokio
+/// runtime with time enabled.
 ///
 /// ```
 /// use alk_pubsub_core::operators::{StreamPipe, window_time};

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use super::chunk::{Chunk, Entry};
+use super::cursor::Cursor;
 use super::listeners::ListenerList;
 use super::log::Log;
 use super::wake::{Wake, Wakes};
@@ -20,6 +21,7 @@ pub(super) enum Dropped {
     Chunk(Arc<Chunk>),
     Entry(Entry),
     Wake(Wake),
+    Cursor(Cursor),
     Listeners(ListenerList),
 }
 
@@ -51,6 +53,12 @@ impl From<Entry> for Dropped {
 impl From<Wake> for Dropped {
     fn from(wake: Wake) -> Self {
         Dropped::Wake(wake)
+    }
+}
+
+impl From<Cursor> for Dropped {
+    fn from(cursor: Cursor) -> Self {
+        Dropped::Cursor(cursor)
     }
 }
 

@@ -28,6 +28,8 @@ pub(crate) struct Cursor {
     ended: bool,
     /// Gaps at this position.
     gaps: Vec<Gap>,
+    /// How many gaps were appended to the log before this position.
+    gaps_before: u64,
     progress: Option<Progress>,
 }
 
@@ -77,6 +79,7 @@ impl Cursor {
             place,
             ended: false,
             gaps: Vec::new(),
+            gaps_before: state.gaps(),
             progress,
         }
     }
@@ -89,10 +92,6 @@ impl Cursor {
         }
     }
 
-    pub(super) fn log(&self) -> &Arc<Log> {
-        &self.log
-    }
-
     /// How many entries there are to read.
     pub(crate) fn lag(&self) -> u64 {
         self.log.tail() - self.position
@@ -103,30 +102,18 @@ impl Cursor {
         self.log.tail_bytes().saturating_sub(self.position_bytes)
     }
 
-    /// The position behind the last entry. Waits for an append that is under way to this log, and to others
-    /// because of the same event.
-    pub(crate) fn settled_tail(&self) -> u64 {
-        self.log.lock().tail()
-    }
-
     pub(crate) fn position(&self) -> u64 {
         self.position
     }
 
-    /// The entry at a position not yet read that is still there.
-    pub(crate) fn peek(&self, position: u64) -> Option<Event> {
-        let chunk = self.log.lock().chunk_at(position)?;
-        match chunk.get(position)? {
-            Entry::Event(event) => Some(event.clone()),
-            Entry::Gap(_) => None,
-        }
+    /// Whether gaps are to be handed out before the entry at the position.
+    pub(crate) fn has_gaps(&self) -> bool {
+        !self.gaps.is_empty()
     }
 
-    /// Goes to the end without reading.
-    pub(crate) fn seek_to_tail(&mut self) {
-        let state = self.log.lock();
-        (self.position, self.position_bytes) = (state.tail(), state.tail_bytes());
-        self.gaps.clear();
+    /// Whether the subscription ended because it lagged too far.
+    pub(crate) fn ended_by_policy(&self) -> bool {
+        self.ended
     }
 
     pub(crate) fn next(&mut self) -> Next {
@@ -145,6 +132,7 @@ impl Cursor {
                 }
                 Some(Entry::Gap(gap)) => {
                     let gap = **gap;
+                    self.gaps_before += 1;
                     self.advance(1);
                     Next::Gap(gap)
                 }
@@ -153,17 +141,18 @@ impl Cursor {
         }
     }
 
-    /// Takes the frames of the next events, at most up to the position `until`.
-    pub(crate) fn next_frames(&mut self, framing: &dyn Framing, until: u64) -> NextFrames {
+    /// Takes the frames of the next events, of as many as are encoded together.
+    pub(crate) fn next_frames(&mut self, framing: &dyn Framing) -> NextFrames {
         let tail = match self.prepare() {
             Ready::Gap(gap) => return NextFrames::Gap(gap),
             Ready::Empty => return NextFrames::Empty,
             Ready::Closed => return NextFrames::Closed,
-            Ready::Entries(tail) => tail.min(until),
+            Ready::Entries(tail) => tail,
         };
         let Some(chunk) = &self.chunk else { return NextFrames::Empty };
         if let Some(Entry::Gap(gap)) = chunk.get(self.position) {
             let gap = **gap;
+            self.gaps_before += 1;
             self.advance(1);
             return NextFrames::Gap(gap);
         }
@@ -247,7 +236,8 @@ impl Cursor {
         if floor > self.position {
             let close = self.bounds.overflow == Overflow::Close;
             let to = if close { tail } else { floor };
-            let skipped = state.skip(self.position, to);
+            let skipped = state.skip(self.position, to, self.gaps_before);
+            self.gaps_before = skipped.gaps_before;
             self.position_bytes = state.bytes_at(to);
             self.position = to;
             self.ended = close;

@@ -1,6 +1,6 @@
 //! The queue of a subscription that keeps the newest event of each topic.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::after::After;
 use super::chunk::Entry;
@@ -26,10 +26,16 @@ struct State {
     bytes: u64,
     /// Whether no topic stands in the queue twice.
     conflated: bool,
-    gaps: Vec<Gap>,
+    /// How many events were left out since the reader was told.
+    missed: u64,
+    /// Other gaps, each with its place in the queue.
+    gaps: VecDeque<(u64, Gap)>,
     wake: Option<Wake>,
     closed: bool,
 }
+
+/// More gaps than this are merged.
+const MOST_GAPS: usize = 32;
 
 /// What the queue has for its reader.
 pub(super) enum Taken {
@@ -62,8 +68,14 @@ impl LatestQueue {
 
     pub(super) fn take(&self) -> Taken {
         let mut state = self.state.lock();
-        if !state.gaps.is_empty() {
-            return Taken::Gap(state.gaps.remove(0));
+        if state.missed > 0 {
+            return Taken::Gap(Gap::new(GapReason::Overflow, Some(std::mem::take(&mut state.missed))));
+        }
+        if let Some((place, gap)) = state.gaps.front().copied()
+            && state.queue.first_key_value().is_none_or(|(at, _)| *at >= place)
+        {
+            state.gaps.pop_front();
+            return Taken::Gap(gap);
         }
         match state.queue.pop_first() {
             Some((at, event)) => {
@@ -84,7 +96,7 @@ impl LatestQueue {
     /// Parks the reader unless there is something for it; whether it was parked.
     pub(super) fn park(&self, wake: Wake) -> bool {
         let mut state = self.state.lock();
-        let parked = state.queue.is_empty() && state.gaps.is_empty() && !state.closed;
+        let parked = state.is_empty() && !state.closed;
         let old = if parked { state.wake.replace(wake) } else { Some(wake) };
         drop(state);
         drop(old);
@@ -101,7 +113,7 @@ impl LatestQueue {
 
     pub(super) fn is_ended(&self) -> bool {
         let state = self.state.lock();
-        state.closed && state.queue.is_empty() && state.gaps.is_empty()
+        state.closed && state.is_empty()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -146,10 +158,29 @@ impl State {
     fn dropped(&mut self, event: Event, after: &mut After) {
         self.bytes -= event.encoded_len() as u64;
         after.drop_later(Entry::Event(event));
-        self.gap(Gap::new(GapReason::Overflow, Some(1)));
+        self.missed += 1;
     }
 
     fn gap(&mut self, gap: Gap) {
-        Gap::collect(&mut self.gaps, gap);
+        let place = self.next;
+        // Gaps at one place are told as one.
+        for (_, last) in self.gaps.iter_mut().rev().take_while(|(other, _)| *other == place) {
+            if let Some(merged) = last.merge(gap) {
+                *last = merged;
+                return;
+            }
+        }
+        self.gaps.push_back((place, gap));
+        if self.gaps.len() > MOST_GAPS
+            && let Some((place, oldest)) = self.gaps.pop_front()
+            && let Some((next_place, next)) = self.gaps.front_mut()
+        {
+            *next = oldest.merge(*next).unwrap_or(Gap::new(next.reason(), None));
+            *next_place = place;
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.gaps.is_empty() && self.missed == 0
     }
 }

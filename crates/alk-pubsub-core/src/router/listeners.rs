@@ -65,6 +65,7 @@ impl State {
         if let Some(mut cursor) = unused {
             self.members += 1;
             cursor.leave(self, after);
+            after.drop_later(cursor);
         }
         self.members -= 1;
         true
@@ -76,16 +77,24 @@ impl Log {
     pub(super) fn run_listeners(self: &Arc<Self>) {
         let Some(mut turn) = Turn::begin(self) else { return };
         loop {
-            let position = turn.cursor.position();
-            match turn.cursor.next() {
-                Next::Event(event) => turn.each(position, |listener| listener.on_event(&event)),
-                Next::Gap(gap) => turn.each(position, |listener| listener.on_gap(&gap)),
+            let next = turn.cursor.next();
+            // A gap is heard by everybody who listened before its end.
+            let end = turn.cursor.position();
+            match next {
+                Next::Event(event) => turn.each(end, |listener| listener.on_event(&event)),
+                Next::Gap(gap) => turn.each(end, |listener| listener.on_gap(&gap)),
                 Next::Empty | Next::Closed => match turn.end() {
                     Some(again) => turn = again,
                     None => return,
                 },
             }
         }
+    }
+
+    /// Lets go of the listeners, whose cursor keeps the log.
+    pub(super) fn clear_listeners(&self) {
+        let listeners = self.lock().rare.as_mut().map(|rare| std::mem::take(&mut rare.listeners));
+        drop(listeners);
     }
 }
 
@@ -105,12 +114,15 @@ impl Turn {
         Some(Self { log: log.clone(), cursor, list: listeners.list.clone() })
     }
 
-    fn each(&mut self, position: u64, call: impl Fn(&dyn EventListener)) {
+    /// Calls those who listened before the position `end`.
+    fn each(&mut self, end: u64, call: impl Fn(&dyn EventListener)) {
         // Who was added or removed by a listener counts from the next event on.
-        if let Some(rare) = &self.log.lock().rare {
-            self.list.clone_from(&rare.listeners.list);
+        let list = self.log.lock().rare.as_ref().map(|rare| rare.listeners.list.clone());
+        if let Some(list) = list {
+            // Not under the lock: this may be the last reference to a listener that was removed.
+            self.list = list;
         }
-        for listening in self.list.iter().filter(|listening| position >= listening.from) {
+        for listening in self.list.iter().filter(|listening| listening.from < end) {
             if catch_unwind(AssertUnwindSafe(|| call(&*listening.listener))).is_err() {
                 tracing::error!(interest = %self.log.interest, "an event listener panicked");
             }

@@ -28,7 +28,7 @@ const CALM_SLOTS: usize = 16;
 const MOST_SLOTS: usize = 64;
 /// A reader that stalls pins one chunk, so a chunk ends early when its events are large.
 const CHUNK_BYTES: u64 = 64 << 10;
-/// More gaps than this behind each other in the window are merged.
+/// More gaps than this are merged once they are behind the window.
 const MOST_MARKS: usize = 32;
 
 pub(crate) struct Log {
@@ -54,6 +54,8 @@ pub(crate) struct State {
     pub(super) parked: Parked,
     /// Gaps in the log, for readers that skip them.
     marks: Vec<Mark>,
+    /// How many gaps were appended so far.
+    gaps: u64,
     pub(super) closed: bool,
     /// Readers and listeners of any kind.
     pub(super) members: u32,
@@ -78,8 +80,6 @@ struct Held {
 
 struct Mark {
     position: u64,
-    /// How many entries of the log it stands for.
-    entries: u64,
     gap: Gap,
 }
 
@@ -87,6 +87,8 @@ struct Mark {
 pub(super) struct Skipped {
     pub(super) events: u64,
     pub(super) gaps: Vec<Gap>,
+    /// The gaps that were appended before its new place.
+    pub(super) gaps_before: u64,
 }
 
 impl Log {
@@ -119,6 +121,10 @@ impl Log {
 
     /// Appends under the lock that `state` is; what is to be done without it is left in `after`.
     pub(super) fn append(self: &Arc<Self>, state: &mut State, entry: Entry, after: &mut After) {
+        if state.closed {
+            // Who was told of the end hears nothing more.
+            return after.drop_later(entry);
+        }
         if let Some(rare) = &state.rare {
             for queue in &rare.latest {
                 queue.push(&entry, after);
@@ -128,7 +134,7 @@ impl Log {
             }
         }
         if let Entry::Gap(gap) = &entry {
-            state.mark(Mark { position: state.tail, entries: 1, gap: **gap });
+            state.mark(Mark { position: state.tail, gap: **gap });
         }
         let bytes = entry.encoded_len();
         let position = state.tail;
@@ -168,7 +174,7 @@ impl State {
 
     /// How many receive what is appended.
     pub(super) fn receivers(&self) -> u64 {
-        u64::from(self.members - self.held)
+        if self.closed { 0 } else { u64::from(self.members - self.held) }
     }
 
     pub(super) fn rare(&mut self) -> &mut Rare {
@@ -213,12 +219,6 @@ impl State {
         if let Some(wake) = self.parked.leave(place) {
             after.drop_later(wake);
         }
-    }
-
-    /// The chunk of the window with this position.
-    pub(super) fn chunk_at(&self, position: u64) -> Option<Arc<Chunk>> {
-        let at = self.window.partition_point(|held| held.chunk.start <= position).checked_sub(1)?;
-        Some(self.window[at].chunk.clone())
     }
 
     /// A reader that publishers wait for, before it joins.
@@ -291,28 +291,38 @@ impl State {
         }
     }
 
-    /// What a reader misses that goes from one position to a later one.
-    pub(super) fn skip(&self, from: u64, to: u64) -> Skipped {
-        let mut skipped = Skipped { events: to - from, gaps: Vec::new() };
-        for mark in self.marks.iter().filter(|mark| (from..to).contains(&mark.position)) {
-            skipped.events = skipped.events.saturating_sub(mark.entries);
-            Gap::collect(&mut skipped.gaps, mark.gap);
+    /// How many gaps were appended so far.
+    pub(super) fn gaps(&self) -> u64 {
+        self.gaps
+    }
+
+    /// What a reader misses that goes from one position to a later one in the window; before its old place,
+    /// `gaps_before` gaps were appended.
+    pub(super) fn skip(&self, from: u64, to: u64, gaps_before: u64) -> Skipped {
+        let mut skipped = Skipped { events: 0, gaps: Vec::new(), gaps_before: self.gaps };
+        for mark in &self.marks {
+            if mark.position >= to {
+                skipped.gaps_before -= 1;
+            } else if mark.position >= from {
+                Gap::collect(&mut skipped.gaps, mark.gap);
+            }
         }
+        skipped.events = to - from - (skipped.gaps_before - gaps_before);
         skipped
     }
 
     fn mark(&mut self, mark: Mark) {
+        let front = self.window.front().map_or(self.tail, |held| held.chunk.start);
         if self.strays == 0 {
-            let front = self.window.front().map_or(self.tail, |held| held.chunk.start);
             self.marks.retain(|mark| mark.position >= front);
         }
-        if self.marks.len() >= MOST_MARKS {
-            // The two oldest become one, at the place of the later.
+        // In the window each is kept; for who lags behind it, the two oldest become one, at the place of the later.
+        if self.marks.len() >= MOST_MARKS && self.marks[1].position < front {
             let oldest = self.marks.remove(0);
             let next = &mut self.marks[0];
-            next.entries += oldest.entries;
             next.gap = oldest.gap.merge(next.gap).unwrap_or(Gap::new(next.gap.reason(), None));
         }
+        self.gaps += 1;
         self.marks.push(mark);
     }
 

@@ -23,7 +23,6 @@ mod wake;
 pub(crate) use after::After;
 pub use bounds::{Bounds, Overflow};
 pub use frames::Framing;
-pub(crate) use frames::Frames;
 pub(crate) use log::{Log, State as LogState};
 pub(crate) use cursor::NextFrames;
 pub(crate) use private::subscribe_by_listener;

@@ -83,14 +83,28 @@ impl RawSubscription {
         after.run();
     }
 
-    /// Reads again, what comes from now on.
-    pub(crate) fn resume(&mut self) {
+    /// Reads again, what comes from now on; returns where that begins in the log of `broader`, which covers it.
+    ///
+    /// An event is appended to all its logs with their locks held together, the narrower first. With both locks held
+    /// here, in the same order, it is before both positions or behind both.
+    pub(crate) fn resume(&mut self, broader: &RawSubscription) -> u64 {
+        let mut state = self.log.lock();
         if let Source::Held = self.source {
-            let mut state = self.log.lock();
             state.members -= 1;
             state.held -= 1;
             self.source = Self::source(&self.log, &mut state, self.bounds);
         }
+        broader.log.lock().tail()
+    }
+
+    /// The ends of the log and of that of `broader` at one moment, see [`resume`](Self::resume).
+    pub(crate) fn cut(&self, broader: &RawSubscription) -> (u64, u64) {
+        let state = self.log.lock();
+        (state.tail(), broader.log.lock().tail())
+    }
+
+    pub(crate) fn bounds(&self) -> Bounds {
+        self.bounds
     }
 
     /// Whether nothing is left and nothing will come.
@@ -191,6 +205,11 @@ impl RawSubscription {
             Source::Cursor(cursor) => Some(cursor),
             Source::Latest(_) | Source::Held => None,
         }
+    }
+
+    /// Whether it has a place in a log that can be compared with others.
+    pub(crate) fn has_cursor(&self) -> bool {
+        matches!(self.source, Source::Cursor(_))
     }
 
     /// Counts a gap that the subscriber sees.

@@ -10,7 +10,6 @@ use foldhash::quality::RandomState;
 use hashbrown::HashTable;
 
 use super::after::After;
-use super::chunk::Entry;
 use super::log::{Log, State};
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
@@ -124,16 +123,13 @@ impl Router {
         self.0.closed.load(Ordering::Acquire)
     }
 
-    /// Ends all subscriptions once they have handed out what they hold; whether it was open before.
-    pub(crate) fn close(&self) -> bool {
-        let was_open = !self.0.closed.swap(true, Ordering::AcqRel);
-        if was_open {
-            let mut after = After::default();
-            // Who joins takes a write lock and looks at `closed` under it, so nobody is left out.
-            self.each_log(None, &mut |log| log.close(&mut after));
-            after.run();
-        }
-        was_open
+    /// Ends all subscriptions once they have handed out what they hold.
+    pub(crate) fn close(&self) {
+        self.0.closed.store(true, Ordering::Release);
+        let mut after = After::default();
+        // Who joins takes a write lock and looks at `closed` under it, so nobody is left out.
+        self.each_log(None, &mut |log| log.close(&mut after));
+        after.run();
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -392,6 +388,16 @@ impl Inner {
             Interest::Type(event_type) => self.hasher.hash_one(event_type),
             Interest::Everything => 0,
         }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let topics = self.topics.iter().flat_map(|shard| std::mem::take(&mut *shard.logs.write()));
+        let types = std::mem::take(&mut *self.types.write());
+        let everything = self.everything.write().take();
+        // Listeners that nobody removed.
+        topics.chain(types).chain(everything).for_each(|log| log.clear_listeners());
     }
 }
 

@@ -19,7 +19,8 @@ pub(crate) enum Tells {
     Nothing,
 }
 
-/// A source that gives the items, is pending once for every `None`, and panics when it is polled after its end.
+/// A source that gives the items, is pending once for every `None`, and panics when it is polled after its
+/// end.
 #[derive(Debug)]
 pub(crate) struct Script {
     steps: VecDeque<Option<u32>>,

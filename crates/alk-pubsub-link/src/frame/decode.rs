@@ -1,10 +1,13 @@
-use alk_pubsub_core::{Error, Event, EventType, Topic};
+use alk_pubsub_core::{Error, ErrorKind, Event, EventType, MAX_ID_BYTES, MAX_TYPE_BYTES, Topic};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::control::{ClosePayload, Control, ErrorPayload, GapPayload, PublishedPayload, Topics, Welcome};
 use super::wire::Wire;
 use crate::code::ErrorCode;
+
+/// The longest reference, in bytes. It is repeated in answers, perhaps in many.
+const MAX_REFERENCE: usize = 256;
 
 /// A frame that was received.
 #[derive(Debug, Clone)]
@@ -42,6 +45,10 @@ impl Frame {
             let topic = topic(&split.event_type, &split.id, "")?;
             let bytes = Bytes::copy_from_slice(frame);
             return Ok(Frame::Event(Event::from_parts(wire.encoding().clone(), bytes, topic, payload)));
+        }
+        if split.id.len() > MAX_REFERENCE {
+            let error = Error::new(ErrorKind::Decode, "the reference is longer than 256 bytes");
+            return Err(refusal("", ErrorCode::BadFrame, &error));
         }
         let reference = split.id.into_owned();
         let payload = Payload { wire, bytes: &frame[split.payload], reference: &reference };
@@ -107,6 +114,10 @@ struct Payload<'a> {
 
 impl Payload<'_> {
     fn read<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+        if !self.wire.is_object(self.bytes) {
+            let error = Error::new(ErrorKind::Decode, "the payload of a control frame is an object");
+            return Err(refusal(self.reference, ErrorCode::BadFrame, &error));
+        }
         self.wire
             .encoding()
             .decode(self.bytes)
@@ -139,9 +150,9 @@ fn refusal(reference: &str, code: ErrorCode, error: &Error) -> Refusal {
     Refusal { reference: reference.to_owned(), code, message, topic: None }
 }
 
-/// What came from outside is repeated in answers only so far.
+/// What came from outside is repeated in answers only so far. Every interest that is one is short enough.
 pub(crate) fn short(text: &str) -> String {
-    const MOST: usize = 300;
+    const MOST: usize = MAX_TYPE_BYTES + 1 + MAX_ID_BYTES;
     match text.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

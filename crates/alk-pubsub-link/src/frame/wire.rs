@@ -60,6 +60,15 @@ impl Wire {
         self == Wire::Json
     }
 
+    /// Whether an encoded value is an object. serde would take an array of the members for one too.
+    pub(super) fn is_object(self, value: &[u8]) -> bool {
+        match self {
+            Wire::Json => value.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{'),
+            #[cfg(feature = "msgpack")]
+            Wire::MsgPack => matches!(value.first(), Some(0x80..=0x8f | 0xde | 0xdf)),
+        }
+    }
+
     /// Writes a control frame: its members are strings, numbers, booleans and lists of strings, so it cannot fail.
     pub(super) fn write<T: Serialize>(self, value: &T) -> Vec<u8> {
         match self {

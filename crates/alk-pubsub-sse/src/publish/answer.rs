@@ -22,7 +22,8 @@ impl Default for Tally {
 impl Tally {
     pub(super) fn add(&mut self, published: Published) {
         self.published += 1;
-        self.receivers = self.receivers.zip(published.known_receivers()).map(|(all, more)| all.saturating_add(more));
+        self.receivers =
+            self.receivers.zip(published.known_receivers()).map(|(all, more)| all.saturating_add(more));
     }
 
     fn receivers(&self) -> Value {
@@ -37,7 +38,7 @@ impl Tally {
 
 impl IntoResponse for Tally {
     fn into_response(self) -> Response {
-        let body = json!({"published": self.published, "receivers": self.receivers()}).to_string();
+        let body = format!("{}\n", json!({"published": self.published, "receivers": self.receivers()}));
         let json = HeaderValue::from_static("application/json");
         (StatusCode::ACCEPTED, [(header::CONTENT_TYPE, json)], body).into_response()
     }

@@ -55,11 +55,15 @@ impl PublishHandler {
     }
 
     pub(super) fn from_parts(target: Arc<dyn EventTarget>, config: Config) -> Self {
-        Self(Arc::new(Shared { target, config, counters: Counters::default(), closing: CancellationToken::new() }))
+        Self(Arc::new(Shared {
+            target,
+            config,
+            counters: Counters::default(),
+            closing: CancellationToken::new(),
+        }))
     }
 
     /// The handler, for a route of your choice.
-    #[must_use]
     pub fn handler<S: Clone + Send + Sync + 'static>(&self) -> MethodRouter<S> {
         let shared = self.0.clone();
         post(move |request: Request| {

@@ -84,7 +84,10 @@ mod tests {
     fn pieces_make_no_difference() {
         for size in 1..12 {
             let (lines, too_long) = cut("one\r\n\ntwo\nthree", size, 5);
-            assert_eq!((lines.as_slice(), too_long), (["one", "", "two", "three"].map(String::from).as_slice(), None));
+            assert_eq!(
+                (lines.as_slice(), too_long),
+                (["one", "", "two", "three"].map(String::from).as_slice(), None)
+            );
         }
     }
 

@@ -89,7 +89,9 @@ impl<'a> Receiving<'a> {
     async fn many(&mut self) -> Result<(), Problem> {
         let mut lines = Lines::new(self.shared.config.max_frame_bytes);
         let mut deadline = self.deadline();
-        while let Some(mut piece) = self.piece(deadline).await.map_err(|problem| problem.on_line(lines.number() + 1))? {
+        while let Some(mut piece) =
+            self.piece(deadline).await.map_err(|problem| problem.on_line(lines.number() + 1))?
+        {
             loop {
                 let line = lines.next_in(&mut piece);
                 let Some(line) = self.checked(line, &lines)? else { break };
@@ -118,7 +120,9 @@ impl<'a> Receiving<'a> {
                 Err(Problem::new(Code::TooSlow, format!("nothing complete arrived for {seconds} s")))
             }
             // The client has broken off, so that nobody reads this.
-            Some(Ok(Some(Err(error)))) => Err(Problem::new(Code::BadFrame, format!("the body broke off: {error}"))),
+            Some(Ok(Some(Err(error)))) => {
+                Err(Problem::new(Code::BadFrame, format!("the body broke off: {error}")))
+            }
             Some(Ok(Some(Ok(piece)))) => Ok(Some(piece)),
             Some(Ok(None)) => Ok(None),
         }
@@ -126,7 +130,8 @@ impl<'a> Receiving<'a> {
 
     fn too_large(&self) -> Problem {
         let most = self.shared.config.max_frame_bytes;
-        Problem::new(Code::TooLarge, format!("an envelope has at most {most} bytes")).with("max_frame_bytes", most)
+        Problem::new(Code::TooLarge, format!("an envelope has at most {most} bytes"))
+            .with("max_frame_bytes", most)
     }
 
     fn checked(&self, line: Result<Option<Bytes>, TooLong>, lines: &Lines) -> Result<Option<Bytes>, Problem> {
@@ -153,7 +158,8 @@ impl<'a> Receiving<'a> {
             })?;
         }
         if let Some(rate) = &self.rate {
-            rate.take().await;
+            let taken = self.shared.closing.run_until_cancelled(rate.take()).await;
+            taken.ok_or_else(Problem::shutting_down)?;
         }
         let published = self.shared.target.dispatch_event(event).await?;
         self.tally.add(published);

@@ -36,8 +36,8 @@ pub(super) enum Stop<R> {
     SourceEnded,
 }
 
-/// A reader on the same thread who takes what it has whenever others stop here loses nothing: no queue can fill up in
-/// between. (A queue that is smaller than this is the limit itself.)
+/// A reader on the same thread who takes what it has whenever others stop here loses nothing: no queue can
+/// fill up in between. (A queue that is smaller than this is the limit itself.)
 const MAX_IN_A_ROW: usize = 128;
 
 impl<S, K, F> Driver<S, K, F>

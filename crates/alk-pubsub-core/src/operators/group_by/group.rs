@@ -10,12 +10,12 @@ use super::super::hint::Hint;
 use super::queue::Queue;
 use super::shared::Shared;
 
-/// The items of one key, from its first on; made by [`group_by`](super::group_by).
+/// The items of one key, from its first on; made by [`group_by`](fn@super::group_by).
 ///
 /// Holds a limited number of items. When one more comes, the oldest is lost and [counted](Self::missed).
 ///
-/// Reading a group takes items from the source, also those of other groups, until there is one for it. So a group may be
-/// read to its end without polling the stream of groups, on whichever task.
+/// Reading a group takes items from the source, also those of other groups, until there is one for it. So a
+/// group may be read to its end without polling the stream of groups, on whichever task.
 #[must_use = "streams do nothing unless polled"]
 pub struct Group<S: Stream, K, F> {
     shared: Arc<Shared<S, K, F>>,
@@ -33,7 +33,8 @@ impl<S: Stream, K, F> Group<S, K, F> {
         self.queue.missed()
     }
 
-    /// Whether nothing more will be put in: the source has ended, or this group had to make room for another one.
+    /// Whether nothing more will be put in: the source has ended, or this group had to make room for another
+    /// one.
     fn has_ended(&self) -> bool {
         self.shared.has_ended() || self.queue.has_ended()
     }

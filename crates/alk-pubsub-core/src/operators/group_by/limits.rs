@@ -1,7 +1,7 @@
-/// How much [`group_by`](super::group_by) remembers.
+/// How much [`group_by`](fn@super::group_by) remembers.
 ///
-/// Together at most `max_groups × capacity` items in the groups that are live, and as many in groups that have ended before
-/// they were taken off the stream.
+/// Together at most `max_groups × capacity` items in the groups that are live, and as many in groups that
+/// have ended before they were taken off the stream.
 ///
 /// ```
 /// use alk_pubsub_core::operators::GroupLimits;

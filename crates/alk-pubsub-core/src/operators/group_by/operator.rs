@@ -7,30 +7,33 @@ use super::super::operator::Operator;
 use super::limits::GroupLimits;
 use super::stream::GroupByStream;
 
-/// A stream of groups, one for each key: `(K, Group)`, where the [`Group`](super::Group) is a stream of the items whose `key`
-/// is `K`, from the first on.
+/// A stream of groups, one for each key: `(K, Group)`, where the [`Group`](super::Group) is a stream of the
+/// items whose `key` is `K`, from the first on.
 ///
-/// Polling the stream of groups or any group takes items from the source and hands each to its group, so either of them
-/// may be read alone, and all of them on different tasks. Nobody has to be read for the others to go on:
+/// Polling the stream of groups or any group takes items from the source and hands each to its group, so
+/// either of them may be read alone, and all of them on different tasks. Nobody has to be read for the others
+/// to go on:
 ///
 /// - A group holds [`capacity`](GroupLimits::capacity) items; when one more comes it loses its oldest and
 ///   [counts](super::Group::missed) it.
-/// - There are at most [`max_groups`](GroupLimits::max_groups); when one more begins, that without an item for the longest
-///   time ends, after what it holds.
-/// - As many are held for the stream of groups to be polled; when one more begins, the oldest of these is lost, and what was
-///   in it [counted](super::GroupByStream::missed).
+/// - There are at most [`max_groups`](GroupLimits::max_groups); when one more begins, that without an item
+///   for the longest time ends, after what it holds.
+/// - As many are held for the stream of groups to be polled; when one more begins, the oldest of these is
+///   lost, and what was in it [counted](super::GroupByStream::missed).
 ///
-/// A key whose group has ended or was dropped gets a new one with its next item. To ignore a key, drop its groups.
+/// A key whose group has ended or was dropped gets a new one with its next item. To ignore a key, drop its
+/// groups.
 ///
-/// - **Completion**: the stream of groups, and all groups, end when the source ends, after what they hold. A panic of the
-///   source or of `key` ends them likewise. Once the stream of groups has been dropped no group begins any more: the items
-///   of other keys are nobody's, and dropped. When it and all groups have been dropped, the source is.
+/// - **Completion**: the stream of groups, and all groups, end when the source ends, after what they hold. A
+///   panic of the source or of `key` ends them likewise. Once the stream of groups has been dropped no group
+///   begins any more: the items of other keys are nobody's, and dropped. When it and all groups have been
+///   dropped, the source is.
 /// - **Cancel safety**: safe; what was taken from the source is in the groups.
 /// - **Memory**: see [`GroupLimits`], and what is in groups that have ended while you hold them.
 ///
-/// A source that was pending and has something again wakes every reader that waits, since any one of them alone might never
-/// be polled again. That is a wake-up for each group with a task of its own; where there are thousands, let one task read
-/// them all.
+/// A source that was pending and has something again wakes every reader that waits, since any one of them
+/// alone might never be polled again. That is a wake-up for each group with a task of its own; where there
+/// are thousands, let one task read them all.
 ///
 /// ```
 /// use alk_pubsub_core::operators::{GroupLimits, StreamPipe, group_by};

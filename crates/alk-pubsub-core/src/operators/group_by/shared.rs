@@ -33,8 +33,8 @@ pub(super) struct Entrance<K, T> {
     pub(super) reader_waits: bool,
     /// The reader has gone: no more groups.
     pub(super) closed: bool,
-    /// Groups whose readers have gone, by place and reader, for the driver to forget first. At most one for each live
-    /// group, since the driver empties it before it begins another one.
+    /// Groups whose readers have gone, by place and reader, for the driver to forget first. At most one for
+    /// each live group, since the driver empties it before it begins another one.
     pub(super) left: Vec<(usize, ReaderId)>,
 }
 
@@ -91,13 +91,15 @@ where
     K: Clone + Eq + Hash,
     F: FnMut(&S::Item) -> K,
 {
-    /// Polls for a reader. `take` has what is there for it, and marks it as one to be woken when called with `true`.
+    /// Polls for a reader. `take` has what is there for it, and marks it as one to be woken when called with
+    /// `true`.
     ///
     /// A reader to whom this returns `Pending` is woken
     /// - when something is put in for it: it has marked itself, or it finds it when it does;
-    /// - when the source is ready again: its waker is in `waiting`, whoever polled the source, or it finds the source ready;
-    /// - when somebody who drove meanwhile left the source without having seen it pending: that one wakes all who wait, or
-    ///   has put the driver back before this one looks.
+    /// - when the source is ready again: its waker is in `waiting`, whoever polled the source, or it finds
+    ///   the source ready;
+    /// - when somebody who drove meanwhile left the source without having seen it pending: that one wakes all
+    ///   who wait, or has put the driver back before this one looks.
     pub(super) fn poll_reader<R>(
         &self,
         reader: ReaderId,
@@ -123,7 +125,8 @@ where
             drop(self.waiting.remove(reader));
             return Poll::Ready(found);
         }
-        // Not another round here, but a wake: a source that wakes itself whenever it is polled wants others to have a turn.
+        // Not another round here, but a wake: a source that wakes itself whenever it is polled wants others
+        // to have a turn.
         if self.waiting.source_is_ready() && self.lock_driver().is_some() {
             cx.waker().wake_by_ref();
         }
@@ -142,7 +145,8 @@ where
 
 /// The driver, out of its place.
 ///
-/// When this is dropped with it, in a panic of the source or of the key function, there will be no driver any more: all ends.
+/// When this is dropped with it, in a panic of the source or of the key function, there will be no driver any
+/// more: all ends.
 struct Turn<'a, S: Stream, K, F> {
     shared: &'a Shared<S, K, F>,
     driver: Option<Box<Driver<S, K, F>>>,
@@ -166,7 +170,8 @@ where
         }
         *self.shared.lock_driver() = self.driver.take();
         if self.shared.waiting.source_is_ready() {
-            // Those who came while the driver was out of its place. (Who waited before has been woken by the source.)
+            // Those who came while the driver was out of its place. (Who waited before has been woken by the
+            // source.)
             self.shared.waiting.wake_all();
         }
         stop

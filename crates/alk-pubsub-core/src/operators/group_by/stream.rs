@@ -14,7 +14,7 @@ use super::limits::GroupLimits;
 use super::shared::Shared;
 use super::waiting::STREAM_OF_GROUPS;
 
-/// The stream behind [`group_by`](super::group_by): the groups, each with its key, as they begin.
+/// The stream behind [`group_by`](fn@super::group_by): the groups, each with its key, as they begin.
 #[must_use = "streams do nothing unless polled"]
 pub struct GroupByStream<S: Stream, K, F> {
     shared: Arc<Shared<S, K, F>>,
@@ -34,8 +34,8 @@ where
 impl<S: Stream, K, F> GroupByStream<S, K, F> {
     /// How many items were lost together with groups that nobody took off this stream in time.
     ///
-    /// It holds at most `max_groups` that were not taken yet; when one more begins, the oldest of them is lost. What a group
-    /// that was taken has lost is in [`Group::missed`].
+    /// It holds at most `max_groups` that were not taken yet; when one more begins, the oldest of them is
+    /// lost. What a group that was taken has lost is in [`Group::missed`].
     #[must_use]
     pub fn missed(&self) -> u64 {
         self.shared.lock_entrance().missed

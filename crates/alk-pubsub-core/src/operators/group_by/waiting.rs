@@ -13,10 +13,10 @@ pub(super) const FIRST_GROUP: ReaderId = 1;
 
 /// The readers that wait, and whether the source is worth a poll.
 ///
-/// This is also the waker that the source is polled with. It wakes *all* who wait, since any one of them might have been
-/// polled for the last time: a dropped `next()` leaves no trace, and its reader may be held by someone who is busy
-/// elsewhere. For the same reason it must know nothing of the readers and the source themselves, or they would keep each
-/// other alive.
+/// This is also the waker that the source is polled with. It wakes *all* who wait, since any one of them
+/// might have been polled for the last time: a dropped `next()` leaves no trace, and its reader may be held
+/// by someone who is busy elsewhere. For the same reason it must know nothing of the readers and the source
+/// themselves, or they would keep each other alive.
 #[derive(Debug)]
 pub(super) struct Waiting {
     source_ready: AtomicBool,
@@ -78,7 +78,8 @@ impl Wake for Waiting {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // First this, and then the wakers: a reader who adds its own in between looks at this once more afterwards.
+        // First this, and then the wakers: a reader who adds its own in between looks at this once more
+        // afterwards.
         self.source_ready.store(true, Ordering::Release);
         self.wake_all();
     }

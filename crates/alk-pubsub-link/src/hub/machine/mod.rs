@@ -5,5 +5,5 @@ mod machine;
 #[cfg(test)]
 mod tests;
 
-pub use effect::{CloseCode, Effect, Token};
+pub use effect::{Effect, Token};
 pub use machine::Machine;

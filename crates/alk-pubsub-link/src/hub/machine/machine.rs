@@ -4,14 +4,15 @@ use std::sync::Arc;
 use alk_pubsub_core::{Error, Event, Gap, Interest, Published};
 use tokio::time::Instant;
 
-use super::effect::{CloseCode, Effect, Token};
-use crate::authorizer::Authorizer;
+use super::effect::{Effect, Token};
+use crate::close_code::CloseCode;
+use crate::hub::authorizer::Authorizer;
 use crate::code::ErrorCode;
-use crate::connection::ConnectionInfo;
+use crate::hub::connection::ConnectionInfo;
 use crate::frame::{Control, Frame, Refusal, Welcome, short};
 
-use crate::limits::Limits;
-use crate::rate::Rate;
+use crate::hub::limits::Limits;
+use crate::hub::rate::Rate;
 
 /// The version of the protocol.
 const PROTOCOL: u32 = 1;
@@ -125,6 +126,9 @@ impl Machine {
         result: Result<Published, Error>,
         effects: &mut Vec<Effect>,
     ) {
+        if self.closed {
+            return;
+        }
         match (result, reference) {
             (Ok(published), Some(reference)) => {
                 let receivers = published.known_receivers();
@@ -185,10 +189,21 @@ impl Machine {
             return refuse(Refusal { reference, code: ErrorCode::RateLimited, message, topic: None }, effects);
         }
         match control {
+            Control::Subscribe { topics, .. } | Control::Unsubscribe { topics, .. }
+                if topics.len() > self.most_topics_at_once() =>
+            {
+                let (code, message) = (ErrorCode::TooManyTopics, format!("{} topics in one frame", topics.len()));
+                refuse(Refusal { reference, code, message, topic: None }, effects);
+            }
             Control::Subscribe { topics, .. } => self.subscribe(reference, topics, effects),
             Control::Unsubscribe { topics, .. } => self.unsubscribe(reference, topics, effects),
             _ => {}
         }
+    }
+
+    /// Each topic may be answered by a frame of its own, so a request for far more than can be granted is not looked at.
+    fn most_topics_at_once(&self) -> usize {
+        self.limits.max_topics.saturating_mul(4).saturating_add(64)
     }
 
     fn subscribe(&mut self, reference: String, topics: Vec<String>, effects: &mut Vec<Effect>) {

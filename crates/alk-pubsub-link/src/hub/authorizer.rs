@@ -1,6 +1,6 @@
 use alk_pubsub_core::{Interest, Topic};
 
-use crate::connection::ConnectionInfo;
+use super::connection::ConnectionInfo;
 
 /// Decides what a connection may do. The provided methods allow everything.
 ///

@@ -1,5 +1,6 @@
 //! The hub's end of a link at work: the machine, the target it serves, and the events on their way to the spoke.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -13,14 +14,16 @@ use alk_pubsub_core::{
 };
 use bytes::Bytes;
 use futures_util::StreamExt;
+use futures_util::future::{AbortHandle, Abortable, Aborted};
 use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 
-use crate::authorizer::Authorizer;
-use crate::connection::ConnectionInfo;
+use super::authorizer::Authorizer;
+use super::connection::ConnectionInfo;
 use crate::frame::{Control, Frame, Wire};
-use crate::limits::Limits;
-use crate::machine::{CloseCode, Effect, Machine, Token};
+use super::limits::Limits;
+use super::machine::{Effect, Machine, Token};
+use crate::close_code::CloseCode;
 
 /// How frames stand on a pipe: what a pipe puts around each.
 pub trait LinkFraming: Framing {
@@ -57,7 +60,7 @@ pub struct SessionStats {
     pub refused: [AtomicU64; 9],
 }
 
-type Subscribing = Pin<Box<dyn Future<Output = (Token, Interest, Result<RawSubscription, Error>)> + Send>>;
+type Subscribing = Abortable<Pin<Box<dyn Future<Output = (Token, Interest, Result<RawSubscription, Error>)> + Send>>>;
 type Publishing = Pin<Box<dyn Future<Output = (Option<String>, Result<Published, Error>)> + Send>>;
 
 /// One link of a hub, driven by whoever has the pipe.
@@ -73,6 +76,8 @@ pub struct Session {
     feed: Feed,
     // Both are boxed since most sessions are idle most of the time, and there may be very many.
     subscribing: Option<Box<FuturesUnordered<Subscribing>>>,
+    /// What is being subscribed, to be given up when it is not wanted any more.
+    aborts: HashMap<Interest, (Token, AbortHandle)>,
     publishing: Option<Box<FuturesUnordered<Publishing>>>,
     effects: Vec<Effect>,
     overflowed: bool,
@@ -100,6 +105,7 @@ impl Session {
             stats,
             feed: Feed::new(),
             subscribing: None,
+            aborts: HashMap::new(),
             publishing: None,
             effects,
             overflowed: false,
@@ -191,10 +197,14 @@ impl Session {
         let mut done = false;
         while let Some(waiting) = &mut self.subscribing {
             match waiting.poll_next_unpin(cx) {
-                Poll::Ready(Some((token, interest, result))) => {
+                Poll::Ready(Some(Ok((token, interest, result)))) => {
+                    if self.aborts.get(&interest).is_some_and(|(last, _)| *last == token) {
+                        self.aborts.remove(&interest);
+                    }
                     self.subscribed(token, &interest, result);
                     done = true;
                 }
+                Poll::Ready(Some(Err(Aborted))) => {}
                 Poll::Ready(None) => self.subscribing = None,
                 Poll::Pending => break,
             }
@@ -275,6 +285,9 @@ impl Session {
                     Effect::Subscribe(token, interest) => self.subscribe(token, interest),
                     Effect::Unsubscribe(interest) => {
                         self.feed.remove(&interest);
+                        if let Some((_, abort)) = self.aborts.remove(&interest) {
+                            abort.abort();
+                        }
                     }
                     Effect::Publish(reference, event) => {
                         self.stats.published.fetch_add(1, Ordering::Relaxed);
@@ -293,7 +306,10 @@ impl Session {
         match self.target.subscribe_raw(interest.clone(), self.limits.queue).try_ready() {
             Ok(result) => self.subscribed(token, &interest, result),
             Err(waiting) => {
-                let waiting: Subscribing = Box::pin(async move { (token, interest, waiting.await) });
+                let (abort, registration) = AbortHandle::new_pair();
+                self.aborts.insert(interest.clone(), (token, abort));
+                let waiting = async move { (token, interest, waiting.await) };
+                let waiting: Subscribing = Abortable::new(Box::pin(waiting), registration);
                 self.subscribing.get_or_insert_default().push(waiting);
             }
         }

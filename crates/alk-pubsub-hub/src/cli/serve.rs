@@ -1,0 +1,99 @@
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::Duration;
+
+use alk_pubsub::{Bounds, Overflow};
+use clap::{Args, ValueEnum};
+
+use super::anonymous::Anonymous;
+use super::byte_size::ByteSize;
+
+/// The options of `alk-hub serve`.
+#[derive(Debug, Clone, Args)]
+pub struct ServeArgs {
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, env = "ALK_HUB_LISTEN", default_value = "127.0.0.1:7400", value_name = "HOST:PORT")]
+    pub listen: String,
+
+    /// What clients may do that have not said who they are. Needed for any address but a loopback one, where they may do
+    /// everything
+    #[arg(long, env = "ALK_HUB_ALLOW_ANONYMOUS", value_delimiter = ',', value_enum, value_name = "WHAT")]
+    pub allow_anonymous: Vec<Anonymous>,
+
+    /// How many WebSockets and event streams there may be
+    #[arg(long, env = "ALK_HUB_MAX_CONNECTIONS", default_value = "10000", value_name = "N")]
+    pub max_connections: NonZeroUsize,
+
+    /// How many topics one client may subscribe to
+    #[arg(long, env = "ALK_HUB_MAX_TOPICS", default_value = "128", value_name = "N")]
+    pub max_topics: NonZeroUsize,
+
+    /// The largest event that a client may publish
+    #[arg(long, env = "ALK_HUB_MAX_FRAME", default_value = "64KiB", value_name = "SIZE", value_parser = frame)]
+    pub max_frame: ByteSize,
+
+    /// How much may wait for one client that reads slowly; for each KiB of it also one event, at least 1024
+    #[arg(long, env = "ALK_HUB_QUEUE", default_value = "1MiB", value_name = "SIZE", value_parser = queue)]
+    pub queue: ByteSize,
+
+    /// What happens to a client for which more waits than that
+    #[arg(
+        long,
+        env = "ALK_HUB_SLOW_CONSUMER",
+        default_value = "drop-oldest",
+        value_enum,
+        value_name = "WHAT"
+    )]
+    pub slow_consumer: SlowConsumer,
+
+    /// How many events a connection may publish in a second. Without it: as many as it can
+    #[arg(long, env = "ALK_HUB_MAX_PUBLISH_RATE", value_name = "N")]
+    pub max_publish_rate: Option<NonZeroU32>,
+
+    /// How long a shutdown waits for clients to leave
+    #[arg(long, env = "ALK_HUB_DRAIN", default_value = "30s", value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub drain: Duration,
+
+    /// How logs are written, on standard error. ALK_HUB_LOG sets the level
+    #[arg(long, env = "ALK_HUB_LOG_FORMAT", default_value = "text", value_enum, value_name = "FORMAT")]
+    pub log_format: LogFormat,
+}
+
+/// What happens to a client that reads too slowly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SlowConsumer {
+    /// It misses the oldest events and is told so
+    DropOldest,
+    /// Its connection is closed
+    Close,
+}
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A line for people
+    Text,
+    /// A JSON object on each line
+    Json,
+}
+
+const KIB: usize = 1 << 10;
+
+fn frame(text: &str) -> Result<ByteSize, String> {
+    ByteSize::parse_within(text, ByteSize::new(KIB), ByteSize::new(16 << 20))
+}
+
+fn queue(text: &str) -> Result<ByteSize, String> {
+    ByteSize::parse_within(text, ByteSize::new(16 * KIB), ByteSize::new(1 << 30))
+}
+
+impl ServeArgs {
+    /// What may wait for one client, and what happens then.
+    pub(crate) fn bounds(&self) -> Bounds {
+        let overflow = match self.slow_consumer {
+            SlowConsumer::DropOldest => Overflow::DropOldest,
+            SlowConsumer::Close => Overflow::Close,
+        };
+        let bytes = self.queue.bytes();
+        Bounds::default().events((bytes / KIB).max(Bounds::DEFAULT_EVENTS)).bytes(bytes).overflow(overflow)
+    }
+}

@@ -1,0 +1,15 @@
+//! The runnable hub: the parts of alk-pubsub put together, and a command line.
+//!
+//! What the binary `alk-hub` does is [`run`]; [`Cli`] is its command line. For a hub within a program of your own use
+//! the parts themselves, [`alk_pubsub::ws_server`] and [`alk_pubsub::sse`].
+
+mod cli;
+mod error;
+mod logging;
+mod numbers;
+mod page;
+mod run;
+mod serve;
+
+pub use cli::{Anonymous, ByteSize, Cli, Command, LogFormat, ServeArgs, SlowConsumer};
+pub use run::run;

@@ -1,0 +1,9 @@
+//! What the hub says of itself: to programs, to Prometheus, to load balancers.
+
+mod metrics;
+mod probes;
+mod snapshot;
+
+pub(crate) use metrics::metrics;
+pub(crate) use probes::{healthz, readyz};
+pub(crate) use snapshot::stats;

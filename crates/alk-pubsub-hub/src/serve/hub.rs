@@ -1,0 +1,84 @@
+use std::sync::Arc;
+use std::time::Instant;
+
+use alk_pubsub::sse::{Denied, PublishHandler, PublishRate, SseRelay};
+use alk_pubsub::ws_server::{Limits, WsServerEventTarget};
+use alk_pubsub::{ConnectionState, EventTarget, InProcessEventTarget};
+use tokio_util::sync::CancellationToken;
+
+use super::refusal::Refusals;
+use super::seats::Seats;
+use crate::cli::{NO_PUBLISH, NO_SUBSCRIBE, Rights, ServeArgs};
+
+/// One event target, and all that stands in front of it.
+pub(crate) struct Hub {
+    pub(crate) target: Arc<dyn EventTarget>,
+    pub(crate) ws: WsServerEventTarget,
+    pub(crate) sse: SseRelay,
+    pub(crate) publish: PublishHandler,
+    pub(crate) rights: Rights,
+    pub(crate) seats: Seats,
+    pub(crate) refusals: Refusals,
+    pub(crate) started: Instant,
+    /// From here on nobody new is served.
+    pub(crate) draining: CancellationToken,
+    max_publish_rate: Option<u32>,
+}
+
+impl Hub {
+    pub(crate) fn new(arguments: &ServeArgs, rights: Rights) -> Self {
+        let target: Arc<dyn EventTarget> = Arc::new(InProcessEventTarget::in_process());
+        let bounds = arguments.bounds();
+        let max_topics = arguments.max_topics.get();
+        let max_publish_rate = arguments.max_publish_rate.map(Into::into);
+
+        let mut limits = Limits::default();
+        limits.max_frame_bytes = arguments.max_frame.bytes();
+        limits.max_topics = max_topics;
+        limits.max_publish_rate = max_publish_rate;
+        limits.queue = bounds;
+        // The seats are counted here, for event streams too.
+        let ws = WsServerEventTarget::builder(target.clone());
+        let ws = ws.limits(limits).authorizer(rights).max_connections(usize::MAX).build();
+
+        let allow = |right: bool, otherwise| move || if right { Ok(()) } else { Err(Denied::new(otherwise)) };
+        let subscribe = allow(rights.subscribe, NO_SUBSCRIBE);
+        let sse = SseRelay::builder(target.clone())
+            .bounds(bounds)
+            .max_topics(max_topics)
+            .allow_everything(rights.everything)
+            .authorize(move |_, _| subscribe())
+            .build();
+
+        let may_publish = allow(rights.publish, NO_PUBLISH);
+        let mut publish = PublishHandler::builder(target.clone())
+            .max_frame_bytes(arguments.max_frame.bytes())
+            .authorize(move |_, _| may_publish());
+        if let Some(rate) = max_publish_rate {
+            publish = publish.max_rate(rate);
+        }
+
+        Self {
+            target,
+            ws,
+            sse,
+            publish: publish.build(),
+            rights,
+            seats: Seats::new(arguments.max_connections.get()),
+            refusals: Refusals::default(),
+            started: Instant::now(),
+            draining: CancellationToken::new(),
+            max_publish_rate,
+        }
+    }
+
+    /// The rate of one connection, where it is limited.
+    pub(super) fn publish_rate(&self) -> Option<PublishRate> {
+        self.max_publish_rate.map(PublishRate::per_second)
+    }
+
+    /// Whether it takes clients.
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.draining.is_cancelled() && self.target.state().current() == ConnectionState::Connected
+    }
+}

@@ -1,0 +1,87 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
+
+/// After how many seconds a client may come again for which there was no seat.
+const RETRY_AFTER: &str = "5";
+
+/// What the hub itself refuses, before anything else has seen the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// All seats are taken.
+    Full,
+    /// It is shutting down.
+    Draining,
+    /// A web page of somewhere else wants to open a WebSocket.
+    ForeignOrigin,
+    /// There is nothing at this path.
+    NoSuchPath,
+}
+
+impl Refusal {
+    pub(crate) const ALL: [Self; 4] = [Self::Full, Self::Draining, Self::ForeignOrigin, Self::NoSuchPath];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "too_many_connections",
+            Self::Draining => "shutting_down",
+            Self::ForeignOrigin => "foreign_origin",
+            Self::NoSuchPath => "not_found",
+        }
+    }
+
+    fn status_and_detail(self) -> (StatusCode, &'static str) {
+        match self {
+            Self::Full => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "there are as many clients as this hub takes; try again in a moment",
+            ),
+            Self::Draining => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the hub is shutting down; try another, or again in a moment",
+            ),
+            Self::ForeignOrigin => {
+                (StatusCode::FORBIDDEN, "WebSockets are not open to pages of another origin")
+            }
+            Self::NoSuchPath => (
+                StatusCode::NOT_FOUND,
+                "there is nothing here; try /, /ws, /events, /stats, /metrics, /healthz or /readyz",
+            ),
+        }
+    }
+}
+
+/// How often each was refused.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals([AtomicU64; Refusal::ALL.len()]);
+
+impl Refusals {
+    /// Counts a refusal and answers with it, as problem details (RFC 9457).
+    pub(super) fn refuse(&self, refusal: Refusal) -> Response {
+        self.0[refusal as usize].fetch_add(1, Ordering::Relaxed);
+        let (status, detail) = refusal.status_and_detail();
+        let body = json!({
+            "title": status.canonical_reason(),
+            "status": status.as_u16(),
+            "detail": detail,
+            "code": refusal.as_str(),
+        });
+        let mut response = (status, format!("{body}\n")).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+        }
+        response
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Refusal::ALL
+            .into_iter()
+            .zip(&self.0)
+            .map(|(refusal, count)| (refusal.as_str(), count.load(Ordering::Relaxed)))
+    }
+}

@@ -1,0 +1,30 @@
+//! What is at which path.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+
+use super::gate;
+use super::hub::Hub;
+use super::refusal::Refusal;
+use crate::{numbers, page};
+
+pub(super) fn router(hub: Arc<Hub>) -> Router {
+    let gate = || from_fn_with_state(hub.clone(), gate::seated);
+    let ws = hub.ws.handler().layer(gate()).layer(from_fn_with_state(hub.clone(), gate::own_origin));
+    let events = hub.sse.handler().layer(gate()).merge(hub.publish.handler());
+    Router::new()
+        .route("/", get(page::page))
+        .route("/ws", ws)
+        .route("/events", events)
+        .fallback(async |hub: axum::extract::State<Arc<Hub>>| hub.refusals.refuse(Refusal::NoSuchPath))
+        .layer(from_fn_with_state(hub.clone(), gate::open))
+        // Whoever watches the hub is answered to the end.
+        .route("/stats", get(numbers::stats))
+        .route("/metrics", get(numbers::metrics))
+        .route("/healthz", get(numbers::healthz))
+        .route("/readyz", get(numbers::readyz))
+        .with_state(hub)
+}

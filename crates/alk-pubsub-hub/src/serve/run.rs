@@ -1,0 +1,66 @@
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::accept::Acceptor;
+use super::banner;
+use super::hub::Hub;
+use super::listen::listen;
+use super::router::router;
+use super::shutdown::{Signals, drain};
+use crate::cli::ServeArgs;
+use crate::error::Error;
+
+/// How a hub ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Everybody was let go, or cut at the deadline.
+    Drained,
+    /// A second signal said not to wait.
+    GaveUp,
+}
+
+/// Runs a hub until a signal ends it.
+pub(crate) async fn serve(arguments: &ServeArgs) -> Result<Ended, Error> {
+    let mut signals =
+        Signals::listen().map_err(|source| Error::System { doing: "listen to signals", source })?;
+    let (listener, rights) = listen(arguments).await?;
+    let address =
+        listener.local_addr().map_err(|source| Error::System { doing: "tell its address", source })?;
+    more_files();
+
+    let hub = Arc::new(Hub::new(arguments, rights));
+    let (clients, cut) = (TaskTracker::new(), CancellationToken::new());
+    let acceptor = Acceptor {
+        hub: hub.clone(),
+        router: router(hub.clone()),
+        clients: clients.clone(),
+        cut: cut.clone(),
+    };
+    let accepting = tokio::spawn(acceptor.run(listener));
+    banner::print(address, rights);
+    tracing::info!(%address, "ready");
+
+    let signal = signals.next().await;
+    tracing::info!(signal, deadline = %humantime::format_duration(arguments.drain), "draining");
+    let ended = tokio::select! {
+        () = drain(&hub, &clients, &cut, arguments.drain) => Ended::Drained,
+        signal = signals.next() => {
+            tracing::warn!(signal, "ending at once");
+            cut.cancel();
+            Ended::GaveUp
+        }
+    };
+    // It ends with the cut; that it panicked was logged where it did.
+    let _ = accepting.await;
+    Ok(ended)
+}
+
+/// Each client takes a file descriptor, and shells give a program few of those that it may have.
+fn more_files() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) => tracing::debug!(limit, "file descriptors"),
+        Err(error) => tracing::warn!(%error, "cannot raise the limit of file descriptors"),
+    }
+}

@@ -1,0 +1,67 @@
+//! A WebSocket client.
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+use super::PATIENCE;
+
+pub(crate) struct Spoke {
+    socket: WebSocketStream<TcpStream>,
+    pub(crate) welcome: Value,
+}
+
+impl Spoke {
+    pub(crate) async fn connect(stream: TcpStream) -> Self {
+        stream.set_nodelay(true).unwrap();
+        let uri = format!("ws://{}/ws", stream.peer_addr().unwrap()).parse().unwrap();
+        let request = ClientRequestBuilder::new(uri).with_sub_protocol("alk-pubsub.v1.json");
+        let (socket, response) = timeout(PATIENCE, client_async(request, stream)).await.unwrap().unwrap();
+        assert_eq!(response.status(), 101);
+        let mut spoke = Self { socket, welcome: Value::Null };
+        spoke.welcome = spoke.frame().await;
+        assert_eq!(spoke.welcome["type"], "__welcome");
+        spoke
+    }
+
+    pub(crate) async fn send(&mut self, frame: impl Into<String>) {
+        self.socket.send(Message::text(frame)).await.unwrap();
+    }
+
+    /// The next frame, or `Err` with the close code.
+    pub(crate) async fn next(&mut self) -> Result<Value, Option<u16>> {
+        loop {
+            match timeout(PATIENCE, self.socket.next()).await.expect("a frame in time") {
+                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
+                Some(Ok(Message::Close(frame))) => return Err(frame.map(|frame| frame.code.into())),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Err(None),
+            }
+        }
+    }
+
+    pub(crate) async fn frame(&mut self) -> Value {
+        self.next().await.expect("a frame")
+    }
+
+    pub(crate) async fn subscribe(&mut self, topics: &[&str]) {
+        self.send(json!({"type": "__subscribe", "id": "s", "payload": {"topics": topics}}).to_string()).await;
+        let answer = self.frame().await;
+        assert_eq!((&answer["type"], &answer["payload"]["topics"]), (&json!("__subscribed"), &json!(topics)));
+    }
+
+    /// Publishes and returns the answer's payload, passing over nothing.
+    pub(crate) async fn publish(&mut self, envelope: &str) -> Value {
+        self.send(format!("{{\"type\":\"__publish\",\"id\":\"p\",\"payload\":{envelope}}}")).await;
+        self.frame().await
+    }
+
+    pub(crate) async fn close(mut self) {
+        self.socket.close(None).await.unwrap();
+        while self.next().await.is_ok() {}
+    }
+}

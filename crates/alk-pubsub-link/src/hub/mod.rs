@@ -1,0 +1,18 @@
+//! The hub's end of a link: it has an event target, and serves it to spokes.
+
+mod authorizer;
+mod connection;
+mod limits;
+mod machine;
+mod options;
+mod rate;
+mod serve;
+mod session;
+
+pub use authorizer::{AllowAll, Authorizer, Denied};
+pub use connection::ConnectionInfo;
+pub use limits::Limits;
+pub use machine::{Effect, Machine, Token};
+pub use options::ServeOptions;
+pub use serve::{Serve, serve};
+pub use session::{LinkFraming, Outbox, Session, SessionStats};

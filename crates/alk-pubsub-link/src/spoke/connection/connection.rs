@@ -1,0 +1,141 @@
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use alk_pubsub_core::{Error as CoreError, ErrorKind as CoreErrorKind, Router};
+use tokio::time::{Instant, Sleep};
+
+use super::clocks::{Clocks, GOODBYE};
+use crate::close_code::CloseCode;
+use crate::error::Error;
+use crate::pipe::Pipe;
+use crate::spoke::machine::Effect;
+use crate::spoke::shared::{Phase, Shared};
+
+/// How many frames are read, and rounds made, before others have their turn.
+pub(super) const TURN: usize = 64;
+
+/// A pipe and what goes on on it. Everything is polled by one task, reading never waits for writing.
+pub(in crate::spoke) struct Connection<'a, P> {
+    pub(super) shared: &'a Shared,
+    pub(super) router: &'a Router,
+    pub(super) pipe: P,
+    pub(super) effects: Vec<Effect>,
+    /// Frames to give to the pipe.
+    pub(super) batch: Vec<u8>,
+    pub(super) bad_frames: u64,
+    pub(super) clocks: Clocks,
+    /// Whether the pipe was ready for more when it was asked last.
+    pub(super) was_ready: bool,
+    /// The pipe is being closed, and until when.
+    leaving: Option<(Outcome, Pin<Box<Sleep>>)>,
+}
+
+/// How a connection ended.
+#[derive(Debug)]
+pub(in crate::spoke) enum Outcome {
+    /// It broke, or was of no use.
+    Lost(Error),
+    /// The hub has closed the link.
+    SentAway { reason: String, reconnect: bool, retry: Option<Duration> },
+    /// It was to end.
+    Closed(Result<(), CoreError>),
+}
+
+impl<'a, P: Pipe> Connection<'a, P> {
+    /// The hub must have said welcome by `deadline`.
+    pub(in crate::spoke) fn new(shared: &'a Shared, router: &'a Router, pipe: P, deadline: Instant) -> Self {
+        shared.connected(pipe.wire());
+        Self {
+            shared,
+            router,
+            pipe,
+            effects: Vec::new(),
+            batch: Vec::new(),
+            bad_frames: 0,
+            clocks: Clocks::new(&shared.options, deadline),
+            was_ready: true,
+            leaving: None,
+        }
+    }
+
+    /// Runs it to its end. Not cancel safe: dropped, it loses what it was about to send.
+    pub(in crate::spoke) async fn run(mut self) -> Outcome {
+        poll_fn(|cx| self.poll(cx)).await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        for _ in 0..TURN {
+            if self.leaving.is_some() {
+                return self.poll_leave(cx);
+            }
+            match self.round(cx) {
+                Ok(true) => {}
+                Ok(false) => return Poll::Pending,
+                Err(ended) => return Poll::Ready(ended),
+            }
+        }
+        // Others have their turn.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Whether there may be more to do.
+    fn round(&mut self, cx: &mut Context<'_>) -> Result<bool, Outcome> {
+        self.shared.register(cx);
+        let mut again = self.read(cx)?;
+        if !self.is_leaving() {
+            self.poll_clocks(cx)?;
+            again |= self.write(cx)?;
+            self.look_at_phase(cx);
+        }
+        Ok(again || self.is_leaving())
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving.is_some()
+    }
+
+    /// Nothing is sent or received any more; the pipe is closed properly if it can be in that time.
+    pub(super) fn leave(&mut self, outcome: Outcome, at_most: Duration) {
+        self.leaving.get_or_insert_with(|| (outcome, Box::pin(tokio::time::sleep(at_most))));
+    }
+
+    /// Whether the link is to end.
+    fn look_at_phase(&mut self, cx: &mut Context<'_>) {
+        let (phase, done) = {
+            let core = self.shared.lock();
+            (core.phase().clone(), core.publishes.is_done() && self.batch.is_empty())
+        };
+        match phase {
+            Phase::Open => {}
+            Phase::Dropped | Phase::Ended(_) => self.leave(Outcome::Closed(Ok(())), GOODBYE),
+            Phase::Closing(deadline) if done => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                self.leave(Outcome::Closed(Ok(())), left.max(GOODBYE));
+            }
+            Phase::Closing(deadline) => {
+                if self.clocks.closing(deadline, cx).is_ready() {
+                    self.leave(Outcome::Closed(Err(self.shared.unsent())), GOODBYE);
+                }
+            }
+        }
+    }
+
+    fn poll_leave(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let closed = self.pipe.poll_close(cx, CloseCode::Normal, "");
+        let Some((outcome, at_most)) = &mut self.leaving else { return Poll::Pending };
+        if closed.is_pending() {
+            std::task::ready!(at_most.as_mut().poll(cx));
+            if let Outcome::Closed(result @ Ok(())) = outcome {
+                let message = "the hub did not take all that was sent before the link was closed";
+                *result = Err(CoreError::new(CoreErrorKind::Timeout, message));
+            }
+        }
+        match self.leaving.take() {
+            Some((outcome, _)) => Poll::Ready(outcome),
+            None => Poll::Pending,
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Publish and subscribe with typed events; which transport carries them is one value.
+//!
+//! ```
+//! use alk_pubsub::{PubSub, event_map};
+//!
+//! event_map! {
+//!     /// What this application publishes.
+//!     struct AppEvents {
+//!         SessionStatus("session.status") => String,
+//!         MessageUpdated("message.updated") => u64,
+//!     }
+//! }
+//!
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! let pubsub = PubSub::<AppEvents>::in_process();
+//! let mut all = pubsub.subscribe(SessionStatus).await?; // every id of the type
+//! let mut one = pubsub.subscribe_to(SessionStatus, "project-1").await?; // one topic
+//!
+//! pubsub.publish(SessionStatus, "project-1", "busy".to_owned()).await?; // type, id, payload: always three
+//!
+//! assert_eq!(all.recv().await.expect("open").payload(), "busy");
+//! assert_eq!(one.recv().await.expect("open").id(), "project-1");
+//! # Ok::<(), alk_pubsub::Error>(()) }).unwrap();
+//! ```
+//!
+//! # Features
+//!
+//! | feature | module | what it adds |
+//! | --- | --- | --- |
+//! | `ws-server` | `ws_server` | a WebSocket hub over any event target, as an axum handler |
+//! | `sse` | `sse` | server-sent events and HTTP publish over any event target, as axum handlers |
+//! | `msgpack` | | MessagePack beside JSON |
+//! | `full` | | all of them |
+//!
+//! None is on by default, and none brings along what another needs.
+
+#[cfg(feature = "sse")]
+pub mod sse;
+#[cfg(feature = "ws-server")]
+pub mod ws_server;
+
+/// The first page of the documentation, so that its examples are run too.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+mod readme {}
+
+pub use alk_pubsub_core::{
+    Bounds, Changes, Codec, ConnectionState, DEFAULT_SUBSCRIBE_TIMEOUT, Delivery, Dynamic, Encoding, Error,
+    ErrorKind, Event, EventEnvelope, EventListener, EventMap, EventOf, EventTarget, EventType, Feed,
+    FeedItem, Framing, Gap, GapReason, InProcessEventTarget, Interest, InterestTable, Interests,
+    ListenerGuard, ListenerId, Local, MAX_ID_BYTES, MAX_TYPE_BYTES, NameError, Overflow, Payload, PubSub,
+    Published, RawSubscription, Receivers, Recv, RecvMany, RemoveListener, RoutedEventTarget, Router, Scope,
+    Split, StateWatch, Stats, Subscribe, Subscribing, Subscription, TargetFuture, Topic, TryRecvError,
+    Upstream, WithGaps, check_event_type, check_id, event_map,
+};

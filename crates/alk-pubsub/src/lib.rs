@@ -44,6 +44,7 @@ pub mod ws_server;
 #[doc = include_str!("../../../README.md")]
 mod readme {}
 
+pub use alk_pubsub_core::operators;
 pub use alk_pubsub_core::{
     Bounds, Changes, Codec, ConnectionState, DEFAULT_SUBSCRIBE_TIMEOUT, Delivery, Dynamic, Encoding, Error,
     ErrorKind, Event, EventEnvelope, EventListener, EventMap, EventOf, EventTarget, EventType, Feed,

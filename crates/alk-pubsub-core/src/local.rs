@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::event::Event;
 use crate::routed::RoutedEventTarget;
-use crate::router::{Full, Router};
+use crate::router::{Dispatching, Full, Router};
 use crate::target::{Published, TargetFuture};
 use crate::upstream::Upstream;
 
@@ -45,12 +45,8 @@ impl Upstream for Local {
         match self.router.try_dispatch(event) {
             Ok(receivers) => TargetFuture::ready(Ok(Published::exact(receivers))),
             Err(full) => {
-                let router = self.router.clone();
-                let mut event = Some(full.into_event());
-                TargetFuture::boxed(async move {
-                    let dispatched = std::future::poll_fn(|cx| router.poll_dispatch(&mut event, cx)).await;
-                    dispatched.map(Published::exact)
-                })
+                let dispatching = Dispatching::new(self.router.clone(), full);
+                TargetFuture::boxed(async move { dispatching.await.map(Published::exact) })
             }
         }
     }

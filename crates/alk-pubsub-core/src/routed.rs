@@ -94,6 +94,10 @@ impl<U: Upstream> Registry for Shared<U> {
     fn count_missed(&self, events: u64) {
         self.router.count_missed(events);
     }
+
+    fn settle(&self) {
+        self.router.settle();
+    }
 }
 
 impl<U: Upstream> RemoveListener for Shared<U> {

@@ -2,14 +2,16 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use alk_pubsub_core as core;
 
-type Source = Box<dyn std::error::Error + Send + Sync>;
+type Source = Arc<dyn std::error::Error + Send + Sync>;
 
 /// What went wrong with a pipe, or with making one.
 ///
-/// `Display` says what happened at this level, [`source`](std::error::Error::source) has the level below.
+/// `Display` says what happened at this level, [`source`](std::error::Error::source) has the level below. Cheap to clone.
 ///
 /// ```
 /// use alk_pubsub_link::{Error, ErrorKind};
@@ -18,9 +20,11 @@ type Source = Box<dyn std::error::Error + Send + Sync>;
 /// assert!(!error.is_retryable());
 /// assert_eq!(alk_pubsub_core::Error::from(error).kind(), alk_pubsub_core::ErrorKind::Denied);
 /// ```
+#[derive(Clone)]
 pub struct Error {
     kind: ErrorKind,
     retryable: bool,
+    retry_after: Option<Duration>,
     message: Cow<'static, str>,
     source: Option<Source>,
 }
@@ -49,7 +53,7 @@ impl Error {
     /// An error of this kind.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         let retryable = !matches!(kind, ErrorKind::Refused | ErrorKind::Config);
-        Self { kind, retryable, message: message.into(), source: None }
+        Self { kind, retryable, retry_after: None, message: message.into(), source: None }
     }
 
     /// An error of this kind that was caused by another.
@@ -58,7 +62,7 @@ impl Error {
         message: impl Into<Cow<'static, str>>,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self { source: Some(source.into()), ..Self::new(kind, message) }
+        Self { source: Some(Arc::from(source.into())), ..Self::new(kind, message) }
     }
 
     /// The same error, for which another attempt is or is not worth making.
@@ -66,6 +70,19 @@ impl Error {
     pub fn retryable(mut self, retryable: bool) -> Self {
         self.retryable = retryable;
         self
+    }
+
+    /// The same error from somebody who has asked not to be tried again before so much time has passed.
+    #[must_use]
+    pub fn after(mut self, retry_after: Duration) -> Self {
+        self.retry_after = Some(retry_after);
+        self
+    }
+
+    /// How long to wait at least before another attempt, where the other end has said so.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// What kind of error it is.

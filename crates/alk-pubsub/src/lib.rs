@@ -39,11 +39,6 @@ pub mod sse;
 #[cfg(feature = "ws-server")]
 pub mod ws_server;
 
-/// The first page of the documentation, so that its examples are run too.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-mod readme {}
-
 pub use alk_pubsub_core::operators;
 pub use alk_pubsub_core::{
     Bounds, Changes, Codec, ConnectionState, DEFAULT_SUBSCRIBE_TIMEOUT, Delivery, Dynamic, Encoding, Error,

@@ -16,17 +16,18 @@ use crate::router::{Item, RawSubscription};
 impl Feed {
     /// `broader` is read from now on instead of what it covers; what these still have goes to the backlog.
     pub(super) fn take_over(&mut self, broader: &mut Member) {
-        if matches!(broader.interest(), Interest::Topic(_)) || broader.subscription.cursor().is_none() {
+        if matches!(broader.interest(), Interest::Topic(_)) || !broader.subscription.has_cursor() {
             return;
         }
         let interest = broader.interest().clone();
-        for narrower in self.members.iter_mut().flatten() {
-            if !narrower.is_active()
-                || !interest.covers(narrower.interest())
-                || narrower.subscription.cursor().is_none()
-            {
-                continue;
-            }
+        let is_covered = |member: &Member| {
+            member.is_active() && interest.covers(member.interest()) && member.subscription.has_cursor()
+        };
+        if !self.members.iter().flatten().any(is_covered) {
+            return;
+        }
+        broader.subscription.settle();
+        for narrower in self.members.iter_mut().flatten().filter(|member| is_covered(member)) {
             let (end, from) = narrower.subscription.cut(&broader.subscription);
             broader.leave_out(narrower.interest().clone(), from);
             let ended = take_until(narrower, end, &mut self.backlog, |_, _| true);
@@ -41,7 +42,7 @@ impl Feed {
 
     /// What `broader`, which goes, has covered is read by itself again; what `broader` still has of it goes to the backlog.
     pub(super) fn hand_back(&mut self, broader: &mut Member) {
-        if matches!(broader.interest(), Interest::Topic(_)) || broader.subscription.cursor().is_none() {
+        if matches!(broader.interest(), Interest::Topic(_)) || !broader.subscription.has_cursor() {
             return;
         }
         let covered = |(interest, _): &(&Interest, &u32)| broader.interest().covers(interest);
@@ -49,6 +50,9 @@ impl Feed {
             self.by_interest.iter().filter(covered).map(|(interest, key)| (interest.clone(), *key)).collect();
         // The broader come first, and cover the others again.
         covered.sort_by_key(|(interest, _)| matches!(interest, Interest::Topic(_)));
+        if !covered.is_empty() {
+            broader.subscription.settle();
+        }
         let mut resumed: Vec<(Interest, u32, u64)> = Vec::new();
         for (interest, key) in covered {
             if self.active_covering(&interest) {

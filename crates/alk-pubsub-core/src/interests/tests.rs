@@ -292,6 +292,8 @@ proptest! {
                         if model.wanted.contains(&interest) {
                             model.refused.insert(interest.clone());
                         }
+                        // It may have been done before, and nobody knew.
+                        model.apply(&interest, false);
                         let waiters = table.refuse(generation, &interest, denied());
                         model.told(waiters, &interest);
                     } else {

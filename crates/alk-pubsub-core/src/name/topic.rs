@@ -1,4 +1,5 @@
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use smol_str::SmolStr;
@@ -20,11 +21,20 @@ use super::rules::{NameError, check_id};
 /// assert_eq!(topic.to_string(), "session.status:project:1");
 /// # Ok::<(), alk_pubsub_core::NameError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Topic {
     // The id comes first: ids differ more often than types do, so comparisons end sooner.
     id: SmolStr,
     event_type: EventType,
+}
+
+impl Hash for Topic {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(self.id.as_bytes());
+        // No byte of a type is zero, and no id ends like a type that follows one.
+        state.write_u8(0);
+        state.write(self.event_type.as_str().as_bytes());
+    }
 }
 
 impl Topic {

@@ -21,7 +21,7 @@ pub(super) enum Dropped {
     Chunk(Arc<Chunk>),
     Entry(Entry),
     Wake(Wake),
-    Cursor(Cursor),
+    Cursor(Box<Cursor>),
     Listeners(ListenerList),
 }
 
@@ -58,7 +58,7 @@ impl From<Wake> for Dropped {
 
 impl From<Cursor> for Dropped {
     fn from(cursor: Cursor) -> Self {
-        Dropped::Cursor(cursor)
+        Dropped::Cursor(Box::new(cursor))
     }
 }
 

@@ -1,14 +1,13 @@
 //! One reader's place in a log.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::after::After;
 use super::blocking::Progress;
 use super::bounds::{Bounds, Overflow};
 use super::chunk::{Chunk, Entry};
 use super::frames::{Frames, Framing};
-use super::log::{Log, State};
+use super::log::{Log, Reader, State};
 use super::wake::{Wake, Wakes};
 use crate::event::Event;
 use crate::gap::{Gap, GapReason};
@@ -23,14 +22,14 @@ pub(crate) struct Cursor {
     position: u64,
     position_bytes: u64,
     bounds: Bounds,
-    place: u32,
+    reader: Reader,
     /// The subscription ended by its own policy.
     ended: bool,
     /// Gaps at this position.
     gaps: Vec<Gap>,
     /// How many gaps were appended to the log before this position.
     gaps_before: u64,
-    progress: Option<Progress>,
+    progress: Option<Arc<Progress>>,
 }
 
 /// What a cursor comes upon.
@@ -69,14 +68,14 @@ impl Cursor {
             kept.events = kept.events.saturating_add(GAP_ROOM);
             kept.bytes = u64::MAX;
         }
-        let place = state.join(kept);
+        let reader = state.join(kept);
         Self {
             log: log.clone(),
             chunk: None,
             position: state.tail(),
             position_bytes: state.tail_bytes(),
             bounds: kept,
-            place,
+            reader,
             ended: false,
             gaps: Vec::new(),
             gaps_before: state.gaps(),
@@ -86,7 +85,7 @@ impl Cursor {
 
     /// Takes the reader out of its log. To be called once, with the lock of the log as `state`.
     pub(super) fn leave(&mut self, state: &mut State, after: &mut After) {
-        state.leave(self.place, self.bounds, self.chunk.as_ref(), after);
+        state.leave(self.reader, self.chunk.as_ref(), after);
         if let (Some(progress), Some(rare)) = (self.progress.take(), &mut state.rare) {
             rare.blocking.leave(&progress, &mut after.wakes);
         }
@@ -116,7 +115,36 @@ impl Cursor {
         self.ended
     }
 
+    #[inline]
     pub(crate) fn next(&mut self) -> Next {
+        match self.next_at_hand() {
+            Some(event) => Next::Event(event),
+            None => self.next_beyond(),
+        }
+    }
+
+    /// The next event where it is an event, in the chunk that is read already, and within the bounds.
+    #[inline]
+    fn next_at_hand(&mut self) -> Option<Event> {
+        let lag = self.log.tail() - self.position;
+        let bytes = self.log.tail_bytes() - self.position_bytes;
+        if lag > self.bounds.events || (bytes > self.bounds.bytes && lag > 1) || self.is_special() {
+            return None;
+        }
+        let Entry::Event(event) = self.chunk.as_ref()?.get(self.position)? else { return None };
+        if lag == 0 {
+            // Written, but the lock is still held.
+            return None;
+        }
+        let event = event.clone();
+        if bytes > 0 {
+            self.position_bytes += event.encoded_len() as u64;
+        }
+        self.advance(1);
+        Some(event)
+    }
+
+    fn next_beyond(&mut self) -> Next {
         match self.prepare() {
             Ready::Gap(gap) => Next::Gap(gap),
             Ready::Empty => Next::Empty,
@@ -124,9 +152,7 @@ impl Cursor {
             Ready::Entries(_) => match self.chunk.as_ref().and_then(|chunk| chunk.get(self.position)) {
                 Some(Entry::Event(event)) => {
                     let event = event.clone();
-                    if self.log.tail_bytes() != self.position_bytes {
-                        self.position_bytes += event.encoded_len() as u64;
-                    }
+                    self.position_bytes += event.encoded_len() as u64;
                     self.advance(1);
                     Next::Event(event)
                 }
@@ -139,6 +165,12 @@ impl Cursor {
                 None => Next::Empty,
             },
         }
+    }
+
+    /// Whether something else than the entry at the position comes next.
+    #[inline]
+    fn is_special(&self) -> bool {
+        self.ended || !self.gaps.is_empty()
     }
 
     /// Takes the frames of the next events, of as many as are encoded together.
@@ -173,26 +205,24 @@ impl Cursor {
         }
     }
 
+    #[inline]
     fn advance(&mut self, entries: u64) {
+        let from = self.position;
         self.position += entries;
-        if let Some(progress) = &self.progress {
-            progress.store(self.position, Ordering::SeqCst);
-            if self.log.publishers_wait.load(Ordering::SeqCst) {
-                self.wake_publishers();
-            }
+        if let Some(progress) = &self.progress
+            && progress.advance(from, self.position)
+        {
+            self.let_publishers_go_on(progress);
         }
     }
 
     #[cold]
-    fn wake_publishers(&self) {
+    fn let_publishers_go_on(&self, progress: &Progress) {
         let mut wakes = Wakes::default();
         {
             let mut state = self.log.lock();
-            if let Some(rare) = &mut state.rare
-                && self.log.publishers_wait.swap(false, Ordering::SeqCst)
-            {
-                rare.blocking.wake_publishers(&mut wakes);
-            }
+            let tail = state.tail();
+            state.rare().blocking.moved_on(tail, progress, &mut wakes);
         }
         wakes.wake();
     }
@@ -246,7 +276,7 @@ impl Cursor {
             }
             self.gaps.extend(skipped.gaps);
         }
-        let chunk = state.enter_chunk(self.chunk.as_ref(), self.position, &mut after);
+        let chunk = state.enter_chunk(self.reader, self.chunk.as_ref(), self.position, &mut after);
         drop(state);
         if let Some(chunk) = chunk {
             self.chunk = Some(chunk);
@@ -269,7 +299,7 @@ impl Cursor {
         if state.closed || self.ended {
             return None;
         }
-        let old = state.parked.park(self.place, wake);
+        let old = state.parked.park(self.reader.place, wake);
         drop(state);
         drop(old);
         Some(true)

@@ -1,13 +1,13 @@
 //! The bounded recent past of one interest.
 //!
 //! Appending happens under one mutex, reading without it: a [`Cursor`](super::cursor::Cursor) holds the chunk it reads and comes
-//! here only to find the next one, to learn what it missed, and to park. The log alone owns the chunks of its *window*,
-//! that is, of as many events as the most patient of its readers may lag. A stalled reader therefore pins the window and the
-//! one chunk it holds, nothing in between; chunks that everybody has read are let go.
+//! here only to find the next one, to learn what it missed, and to park. The log alone owns the chunks of its *window*. A
+//! stalled reader therefore pins as much of the window as its bounds allow and the one chunk it holds, nothing in
+//! between; chunks that everybody has read are let go.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
 
 use super::after::After;
 use super::blocking::{Blocking, Progress};
@@ -15,7 +15,9 @@ use super::bounds::Bounds;
 use super::chunk::{Chunk, Entry};
 use super::latest::LatestQueue;
 use super::listeners::Listeners;
+use super::marks::Marks;
 use super::parked::Parked;
+use super::window::{End, Window};
 use crate::event::Event;
 use crate::gap::Gap;
 use crate::name::Interest;
@@ -25,11 +27,9 @@ use crate::sync::{Mutex, MutexGuard};
 const FIRST_SLOTS: usize = 4;
 /// Where everybody keeps up, larger chunks only hold on to more of what was read.
 const CALM_SLOTS: usize = 16;
-const MOST_SLOTS: usize = 64;
+const MOST_SLOTS: usize = 32;
 /// A reader that stalls pins one chunk, so a chunk ends early when its events are large.
 const CHUNK_BYTES: u64 = 64 << 10;
-/// More gaps than this are merged once they are behind the window.
-const MOST_MARKS: usize = 32;
 
 pub(crate) struct Log {
     pub(super) interest: Interest,
@@ -37,25 +37,15 @@ pub(crate) struct Log {
     tail: AtomicU64,
     /// The encoded bytes of all entries so far.
     tail_bytes: AtomicU64,
-    /// Whether a publisher waits for a reader with the policy `Block`.
-    pub(super) publishers_wait: AtomicBool,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 pub(crate) struct State {
-    tail: u64,
-    tail_bytes: u64,
-    window: VecDeque<Held>,
-    /// Readers that are in no chunk of the window: they have not read yet, or lag behind it.
-    strays: u32,
-    /// The bounds of the readers, each with how many have it; mostly one.
-    bounds: Vec<(u64, u64, u32)>,
+    end: End,
+    window: Window,
     pub(super) parked: Parked,
-    /// Gaps in the log, for readers that skip them.
-    marks: Vec<Mark>,
-    /// How many gaps were appended so far.
-    gaps: u64,
+    marks: Marks,
     pub(super) closed: bool,
     /// Readers and listeners of any kind.
     pub(super) members: u32,
@@ -64,23 +54,21 @@ pub(crate) struct State {
     pub(super) rare: Option<Box<Rare>>,
 }
 
+/// What the log knows a reader by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reader {
+    /// Its place among the parked.
+    pub(super) place: u32,
+    /// Its class in the window.
+    class: u32,
+}
+
 /// What few logs have.
 #[derive(Default)]
 pub(super) struct Rare {
     pub(super) latest: Vec<Arc<LatestQueue>>,
     pub(super) listeners: Listeners,
     pub(super) blocking: Blocking,
-}
-
-struct Held {
-    chunk: Arc<Chunk>,
-    /// The readers that are in it.
-    readers: u32,
-}
-
-struct Mark {
-    position: u64,
-    gap: Gap,
 }
 
 /// A reader's place was moved forward over entries that it will not see.
@@ -97,7 +85,6 @@ impl Log {
             interest,
             tail: AtomicU64::new(0),
             tail_bytes: AtomicU64::new(0),
-            publishers_wait: AtomicBool::new(false),
             state: Mutex::default(),
         }
     }
@@ -134,15 +121,18 @@ impl Log {
             }
         }
         if let Entry::Gap(gap) = &entry {
-            state.mark(Mark { position: state.tail, gap: **gap });
+            let front = state.window.front(state.end);
+            state.marks.add(state.end.position, **gap, front, state.window.has_strays());
         }
         let bytes = entry.encoded_len();
-        let position = state.tail;
-        state.chunk_for_append(after).set(position, entry);
-        state.tail += 1;
-        state.tail_bytes += bytes;
-        self.tail_bytes.store(state.tail_bytes, Ordering::Relaxed);
-        self.tail.store(state.tail, Ordering::Release);
+        let position = state.end.position;
+        if let Some(chunk) = state.chunk_for_append(after) {
+            chunk.set(position, entry);
+        }
+        state.end.position += 1;
+        state.end.bytes += bytes;
+        self.tail_bytes.store(state.end.bytes, Ordering::Relaxed);
+        self.tail.store(state.end.position, Ordering::Release);
         state.parked.take(&mut after.wakes);
     }
 
@@ -165,11 +155,11 @@ impl Log {
 
 impl State {
     pub(super) fn tail(&self) -> u64 {
-        self.tail
+        self.end.position
     }
 
     pub(super) fn tail_bytes(&self) -> u64 {
-        self.tail_bytes
+        self.end.bytes
     }
 
     /// How many receive what is appended.
@@ -181,56 +171,42 @@ impl State {
         self.rare.get_or_insert_default()
     }
 
-    /// A new reader, at the end of the log: its place among the parked.
-    pub(super) fn join(&mut self, bounds: Bounds) -> u32 {
+    /// A new reader, at the end of the log.
+    pub(super) fn join(&mut self, bounds: Bounds) -> Reader {
         self.members += 1;
-        self.strays += 1;
-        match self.bounds.iter_mut().find(|(events, bytes, _)| (*events, *bytes) == (bounds.events, bounds.bytes)) {
-            Some((.., readers)) => *readers += 1,
-            None => {
-                self.bounds.reserve_exact(1);
-                self.bounds.push((bounds.events, bounds.bytes, 1));
-            }
-        }
-        self.parked.join()
+        Reader { place: self.parked.join(), class: self.window.join(bounds) }
     }
 
     /// A reader goes, from the chunk it holds.
-    pub(super) fn leave(
-        &mut self,
-        place: u32,
-        bounds: Bounds,
-        chunk: Option<&Arc<Chunk>>,
-        after: &mut After,
-    ) {
+    pub(super) fn leave(&mut self, reader: Reader, chunk: Option<&Arc<Chunk>>, after: &mut After) {
         self.members -= 1;
-        self.leave_chunk(chunk);
-        if let Some(at) = self
-            .bounds
-            .iter()
-            .position(|(events, bytes, _)| (*events, *bytes) == (bounds.events, bounds.bytes))
-        {
-            self.bounds[at].2 -= 1;
-            if self.bounds[at].2 == 0 {
-                self.bounds.swap_remove(at);
-            }
-        }
-        self.let_go(after);
-        if let Some(wake) = self.parked.leave(place) {
+        self.window.leave(reader.class, chunk, self.end, after);
+        if let Some(wake) = self.parked.leave(reader.place) {
             after.drop_later(wake);
         }
     }
 
     /// A reader that publishers wait for, before it joins.
-    pub(super) fn blocking_join(&mut self, events: u64) -> Progress {
-        let tail = self.tail;
+    pub(super) fn blocking_join(&mut self, events: u64) -> Arc<Progress> {
+        let tail = self.tail();
         self.rare().blocking.join(tail, events)
     }
 
-    /// Whether one more event exceeds no bound that publishers wait for.
-    pub(super) fn has_room(&mut self) -> bool {
-        let tail = self.tail;
-        self.rare.as_mut().is_none_or(|rare| rare.blocking.has_room(tail))
+    /// Whether one more event, or with `ample` a few more, exceeds no bound that publishers wait for.
+    pub(super) fn has_room(&mut self, ample: bool) -> bool {
+        let tail = self.tail();
+        self.closed || self.rare.as_mut().is_none_or(|rare| rare.blocking.has_room(tail, ample))
+    }
+
+    /// See [`Blocking::wait`].
+    pub(super) fn wait_for_room(&mut self, publisher: &mut Option<u64>, waker: &Waker) -> bool {
+        let tail = self.tail();
+        self.rare().blocking.wait(tail, publisher, waker)
+    }
+
+    /// See [`Blocking::forget`].
+    pub(super) fn forget_publisher(&mut self, publisher: u64) -> Option<Waker> {
+        self.rare.as_mut()?.blocking.forget(publisher)
     }
 
     /// Moves a reader to the chunk with `position`, which is at most the tail and in the window.
@@ -238,100 +214,51 @@ impl State {
     /// `None` if nothing was written there yet.
     pub(super) fn enter_chunk(
         &mut self,
+        reader: Reader,
         old: Option<&Arc<Chunk>>,
         position: u64,
         after: &mut After,
     ) -> Option<Arc<Chunk>> {
-        if position >= self.tail {
+        if position >= self.end.position {
             return None;
         }
-        let next = self.window.partition_point(|held| held.chunk.start <= position).checked_sub(1)?;
-        self.window[next].readers += 1;
-        let chunk = self.window[next].chunk.clone();
-        self.leave_chunk(old);
-        self.let_go(after);
-        Some(chunk)
-    }
-
-    fn leave_chunk(&mut self, chunk: Option<&Arc<Chunk>>) {
-        let held = chunk.and_then(|chunk| {
-            let at = self.window.binary_search_by_key(&chunk.start, |held| held.chunk.start).ok()?;
-            self.window.get_mut(at)
-        });
-        match held {
-            Some(held) => held.readers -= 1,
-            None => self.strays -= 1,
-        }
+        self.window.enter(reader.class, old, position, self.end, after)
     }
 
     /// The first position that a reader at `position` with these bounds may still see.
     pub(super) fn floor(&self, position: u64, position_bytes: u64, bounds: Bounds) -> u64 {
-        let mut floor = position.max(self.tail.saturating_sub(bounds.events));
-        if self.tail_bytes - position_bytes > bounds.bytes {
+        let End { position: tail, bytes } = self.end;
+        let mut floor = position.max(tail.saturating_sub(bounds.events));
+        if bytes - position_bytes > bounds.bytes {
             // The last event is seen whatever its size.
-            let last = self.tail.saturating_sub(1).max(position);
-            floor = floor.max(self.position_at(self.tail_bytes - bounds.bytes).min(last));
+            let last = tail.saturating_sub(1).max(position);
+            floor = floor.max(self.window.position_at(bytes - bounds.bytes, self.end).min(last));
         }
-        floor.max(self.window.front().map_or(self.tail, |held| held.chunk.start))
+        floor.max(self.window.front(self.end))
     }
 
-    /// The first position in the window before which at least so many bytes were appended.
-    fn position_at(&self, bytes: u64) -> u64 {
-        match self.window.partition_point(|held| held.chunk.start_bytes <= bytes).checked_sub(1) {
-            Some(at) => self.window[at].chunk.position_at(bytes),
-            None => self.window.front().map_or(self.tail, |held| held.chunk.start),
-        }
-    }
-
-    /// The bytes of all entries before `position`; for what is before the window, those before the window.
+    /// The bytes of all entries before a position in the window.
     pub(super) fn bytes_at(&self, position: u64) -> u64 {
-        match self.window.partition_point(|held| held.chunk.start <= position).checked_sub(1) {
-            Some(at) => self.window[at].chunk.bytes_at(position.min(self.tail)),
-            None => self.window.front().map_or(self.tail_bytes, |held| held.chunk.start_bytes),
-        }
+        self.window.bytes_at(position, self.end)
     }
 
     /// How many gaps were appended so far.
     pub(super) fn gaps(&self) -> u64 {
-        self.gaps
+        self.marks.gaps()
     }
 
-    /// What a reader misses that goes from one position to a later one in the window; before its old place,
-    /// `gaps_before` gaps were appended.
+    /// See [`Marks::skip`].
     pub(super) fn skip(&self, from: u64, to: u64, gaps_before: u64) -> Skipped {
-        let mut skipped = Skipped { events: 0, gaps: Vec::new(), gaps_before: self.gaps };
-        for mark in &self.marks {
-            if mark.position >= to {
-                skipped.gaps_before -= 1;
-            } else if mark.position >= from {
-                Gap::collect(&mut skipped.gaps, mark.gap);
-            }
-        }
-        skipped.events = to - from - (skipped.gaps_before - gaps_before);
-        skipped
+        self.marks.skip(from, to, gaps_before)
     }
 
-    fn mark(&mut self, mark: Mark) {
-        let front = self.window.front().map_or(self.tail, |held| held.chunk.start);
-        if self.strays == 0 {
-            self.marks.retain(|mark| mark.position >= front);
-        }
-        // In the window each is kept; for who lags behind it, the two oldest become one, at the place of the later.
-        if self.marks.len() >= MOST_MARKS && self.marks[1].position < front {
-            let oldest = self.marks.remove(0);
-            let next = &mut self.marks[0];
-            next.gap = oldest.gap.merge(next.gap).unwrap_or(Gap::new(next.gap.reason(), None));
-        }
-        self.gaps += 1;
-        self.marks.push(mark);
-    }
-
-    fn chunk_for_append(&mut self, after: &mut After) -> &Chunk {
+    /// The chunk that the next entry goes to; there is always one.
+    fn chunk_for_append(&mut self, after: &mut After) -> Option<&Arc<Chunk>> {
         let slots = match self.window.back() {
             None => Some(FIRST_SLOTS),
-            Some(Held { chunk, .. }) => {
-                let full = self.tail - chunk.start >= chunk.slots() as u64;
-                let heavy = self.tail_bytes - chunk.start_bytes >= CHUNK_BYTES;
+            Some(chunk) => {
+                let full = self.end.position - chunk.start >= chunk.slots() as u64;
+                let heavy = self.end.bytes - chunk.start_bytes >= CHUNK_BYTES;
                 (full || heavy).then(|| {
                     let most = if self.parked.all() { CALM_SLOTS } else { MOST_SLOTS };
                     if full { (chunk.slots() * 2).min(most) } else { chunk.slots() }
@@ -339,44 +266,9 @@ impl State {
             }
         };
         if let Some(slots) = slots {
-            self.begin_chunk(slots, after);
+            self.window.begin_chunk(slots, self.end, after);
         }
-        // There is a chunk: it was there or has been made.
-        &self.window[self.window.len() - 1].chunk
-    }
-
-    fn begin_chunk(&mut self, slots: usize, after: &mut After) {
-        let chunk = Arc::new(Chunk::new(self.tail, self.tail_bytes, slots));
-        if self.window.is_empty() {
-            self.window.reserve_exact(1);
-        }
-        self.window.push_back(Held { chunk, readers: 0 });
-        let (events, bytes) = self
-            .bounds
-            .iter()
-            .fold((0, 0), |most, (events, bytes, _)| (most.0.max(*events), most.1.max(*bytes)));
-        // What lies before the second chunk is beyond everybody's bounds.
-        while let [_, second, ..] = self.window.make_contiguous() {
-            let beyond = self.tail - second.chunk.start >= events
-                || (self.tail_bytes - second.chunk.start_bytes > bytes && self.tail > second.chunk.start);
-            if !beyond {
-                break;
-            }
-            if let Some(held) = self.window.pop_front() {
-                self.strays += held.readers;
-                after.drop_later(held.chunk);
-            }
-        }
-        self.let_go(after);
-    }
-
-    /// Lets go of what everybody has read.
-    fn let_go(&mut self, after: &mut After) {
-        while self.strays == 0 && self.window.len() > 1 && self.window[0].readers == 0 {
-            if let Some(held) = self.window.pop_front() {
-                after.drop_later(held.chunk);
-            }
-        }
+        self.window.back()
     }
 }
 

@@ -8,10 +8,12 @@ mod blocking;
 mod bounds;
 mod chunk;
 mod cursor;
+mod dispatching;
 mod frames;
 mod latest;
 mod listeners;
 mod log;
+mod marks;
 mod parked;
 mod private;
 mod raw;
@@ -19,12 +21,14 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod wake;
+mod window;
 
 pub(crate) use after::After;
 pub use bounds::{Bounds, Overflow};
 pub use frames::Framing;
 pub(crate) use log::{Log, State as LogState};
 pub(crate) use cursor::NextFrames;
+pub(crate) use dispatching::Dispatching;
 pub(crate) use private::subscribe_by_listener;
 pub use raw::RawSubscription;
 pub(crate) use raw::{Item, Registry};

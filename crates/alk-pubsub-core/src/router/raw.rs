@@ -40,6 +40,9 @@ pub(crate) trait Registry: Send + Sync + 'static {
     fn leave(&self, log: &Arc<Log>, leave: &mut dyn FnMut(&mut State, &mut After));
 
     fn count_missed(&self, events: u64);
+
+    /// Waits until appends are through that began before the newest log was there.
+    fn settle(&self) {}
 }
 
 /// What a subscription comes upon.
@@ -83,10 +86,16 @@ impl RawSubscription {
         after.run();
     }
 
+    /// To be called before [`resume`](Self::resume) and [`cut`](Self::cut).
+    pub(crate) fn settle(&self) {
+        self.owner.settle();
+    }
+
     /// Reads again, what comes from now on; returns where that begins in the log of `broader`, which covers it.
     ///
     /// An event is appended to all its logs with their locks held together, the narrower first. With both locks held
-    /// here, in the same order, it is before both positions or behind both.
+    /// here, in the same order, it is before both positions or behind both. That holds for an append which knew of both logs,
+    /// see [`settle`](Self::settle).
     pub(crate) fn resume(&mut self, broader: &RawSubscription) -> u64 {
         let mut state = self.log.lock();
         if let Source::Held = self.source {
@@ -95,6 +104,14 @@ impl RawSubscription {
             self.source = Self::source(&self.log, &mut state, self.bounds);
         }
         broader.log.lock().tail()
+    }
+
+    #[cfg(test)]
+    pub(super) fn resume_alone(&mut self) {
+        let mut state = self.log.lock();
+        state.members -= 1;
+        state.held -= 1;
+        self.source = Self::source(&self.log, &mut state, self.bounds);
     }
 
     /// The ends of the log and of that of `broader` at one moment, see [`resume`](Self::resume).
@@ -145,6 +162,7 @@ impl RawSubscription {
     }
 
     /// The next item if there is one now: `Pending` never registers anybody.
+    #[inline]
     pub(crate) fn try_next(&mut self) -> Poll<Option<Item>> {
         let next = match &mut self.source {
             Source::Cursor(cursor) => cursor.next(),
@@ -172,6 +190,7 @@ impl RawSubscription {
         }
     }
 
+    #[inline]
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Item>> {
         // The budget comes first: an item that was taken and then answered with `Pending` would be lost.
         let coop = std::task::ready!(tokio::task::coop::poll_proceed(cx));

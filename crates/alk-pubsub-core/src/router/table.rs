@@ -4,7 +4,6 @@ use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::task::{Context, Poll, ready};
 
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
@@ -67,8 +66,8 @@ struct Shard {
 
 /// An event was not dispatched, since a log has no room for it.
 pub(crate) struct Full {
-    event: Event,
-    log: Arc<Log>,
+    pub(super) event: Event,
+    pub(super) log: Arc<Log>,
 }
 
 impl Router {
@@ -156,9 +155,15 @@ impl Router {
     /// Appends an event unless a reader with the policy `Block` is full.
     #[allow(clippy::result_large_err, reason = "the error hands the event back and is rare")]
     pub(crate) fn try_dispatch(&self, event: Event) -> Result<u64, Full> {
+        self.try_dispatch_with_room(event, false)
+    }
+
+    /// As [`try_dispatch`](Self::try_dispatch); with `ample`, there has to be room for a few more.
+    #[allow(clippy::result_large_err, reason = "the error hands the event back and is rare")]
+    pub(super) fn try_dispatch_with_room(&self, event: Event, ample: bool) -> Result<u64, Full> {
         let mut full = None;
         let appended = self.append(event, Scope::ALL, |log, state| {
-            let room = state.has_room();
+            let room = state.has_room(ample);
             if !room {
                 full = Some(log.clone());
             }
@@ -171,25 +176,8 @@ impl Router {
         }
     }
 
-    /// Appends an event when there is room.
-    pub(crate) fn poll_dispatch(&self, event: &mut Option<Event>, cx: &mut Context<'_>) -> Poll<Result<u64, Error>> {
-        loop {
-            if self.is_closed() {
-                return Poll::Ready(Err(Error::closed()));
-            }
-            let Some(next) = event.take() else { return Poll::Ready(Ok(0)) };
-            match self.try_dispatch(next) {
-                Ok(receivers) => return Poll::Ready(Ok(receivers)),
-                Err(full) => {
-                    *event = Some(full.event);
-                    ready!(poll_room(&full.log, cx));
-                }
-            }
-        }
-    }
-
-    /// Appends to the logs that match, all at once: their locks are held together, always in the order topic, type,
-    /// everything, so that all subscribers of a topic see one order.
+    /// Appends to the logs that match, all at once: all their locks are taken before the first append, always in the order
+    /// topic, type, everything, so that all subscribers of a topic see one order.
     fn append(
         &self,
         event: Event,
@@ -202,39 +190,44 @@ impl Router {
         let topic = event.topic();
         let hash = inner.hasher.hash_one(topic);
         let shard = inner.shard(hash);
-        {
+        let left = {
             let topics = shard.logs.read();
             let types = (inner.type_count.load(Ordering::Acquire) > 0).then(|| inner.types.read());
             let everything = inner.has_everything.load(Ordering::Acquire).then(|| inner.everything.read());
 
-            let topic_log = if scope.topic { topics.find(hash, |log| log.is_topic(topic)) } else { None };
-            let type_log = types.as_ref().filter(|_| scope.event_type).and_then(|types| {
+            let of_topic = if scope.topic { topics.find(hash, |log| log.is_topic(topic)) } else { None };
+            let of_type = types.as_ref().filter(|_| scope.event_type).and_then(|types| {
                 let event_type = topic.event_type();
                 types.find(inner.hasher.hash_one(event_type), |log| log.is_type(event_type))
             });
-            let all_log = everything.as_ref().filter(|_| scope.everything).and_then(|all| all.as_ref());
+            let of_all = everything.as_ref().filter(|_| scope.everything).and_then(|all| all.as_ref());
 
-            let mut logs: [Option<(&Arc<Log>, MutexGuard<'_, State>)>; 3] = [None, None, None];
-            let mut last = None;
-            for (at, log) in [topic_log, type_log, all_log].into_iter().enumerate() {
-                let Some(log) = log else { continue };
-                let mut state = log.lock();
-                if !room(log, &mut state) {
-                    return Err(event);
-                }
-                logs[at] = Some((log, state));
-                last = Some(at);
-            }
+            let Ok(of_topic) = lock(of_topic, &mut room) else { return Err(event) };
+            let Ok(of_type) = lock(of_type, &mut room) else { return Err(event) };
+            let Ok(of_all) = lock(of_all, &mut room) else { return Err(event) };
             shard.published.fetch_add(1, Ordering::Relaxed);
-            let Some(last) = last else { return Ok(0) };
-            for (log, state) in logs[..last].iter_mut().flatten() {
+
+            let mut put = |(log, mut state): Locked<'_>, event: Event| {
                 receivers += state.receivers();
-                log.append(state, event.clone().into(), &mut after);
+                log.append(&mut state, event.into(), &mut after);
+            };
+            match (of_topic, of_type, of_all) {
+                (None, None, None) => Some(event),
+                (Some(only), None, None) | (None, Some(only), None) | (None, None, Some(only)) => {
+                    put(only, event);
+                    None
+                }
+                (of_topic, of_type, of_all) => {
+                    for locked in [of_topic, of_type, of_all].into_iter().flatten() {
+                        put(locked, event.clone());
+                    }
+                    // Dropped below, where no lock is held.
+                    Some(event)
+                }
             }
-            if let Some((log, state)) = &mut logs[last] {
-                receivers += state.receivers();
-                log.append(state, event.into(), &mut after);
-            }
+        };
+        drop(left);
+        if receivers > 0 {
             shard.delivered.fetch_add(receivers, Ordering::Relaxed);
         }
         after.run();
@@ -337,6 +330,13 @@ impl Router {
         after.run();
     }
 
+    /// Waits until appends are through that looked for the logs of types and of everything before the newest of them was
+    /// there.
+    pub(crate) fn settle(&self) {
+        // An append holds the lock of its topic's shard from before it looks until it is through.
+        self.0.topics.iter().for_each(|shard| drop(shard.logs.write()));
+    }
+
     fn each_log(&self, interest: Option<&Interest>, each: &mut dyn FnMut(&Arc<Log>)) {
         let inner = &*self.0;
         let mut each = |log: &Arc<Log>| {
@@ -364,16 +364,17 @@ impl Router {
     }
 }
 
-/// Ready when a log has room for one more event.
-fn poll_room(log: &Log, cx: &mut Context<'_>) -> Poll<()> {
+type Locked<'a> = (&'a Arc<Log>, MutexGuard<'a, State>);
+
+/// Locks a log, if there is one; `Err` if it has no room.
+#[inline]
+fn lock<'a>(
+    log: Option<&'a Arc<Log>>,
+    room: &mut impl FnMut(&Arc<Log>, &mut State) -> bool,
+) -> Result<Option<Locked<'a>>, ()> {
+    let Some(log) = log else { return Ok(None) };
     let mut state = log.lock();
-    if state.closed || state.has_room() {
-        return Poll::Ready(());
-    }
-    state.rare().blocking.wait(cx.waker());
-    log.publishers_wait.store(true, Ordering::SeqCst);
-    // A reader that moved on before it could see that somebody waits is seen now.
-    if state.has_room() { Poll::Ready(()) } else { Poll::Pending }
+    if room(log, &mut state) { Ok(Some((log, state))) } else { Err(()) }
 }
 
 impl Inner {
@@ -412,10 +413,6 @@ impl Log {
 }
 
 impl Full {
-    pub(crate) fn into_event(self) -> Event {
-        self.event
-    }
-
     pub(crate) fn error() -> Error {
         Error::new(ErrorKind::WouldBlock, "a subscriber with the policy `Block` has no room")
     }

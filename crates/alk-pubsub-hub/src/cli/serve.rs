@@ -31,7 +31,7 @@ pub struct ServeArgs {
     #[arg(long, env = "ALK_HUB_MAX_FRAME", default_value = "64KiB", value_name = "SIZE", value_parser = frame)]
     pub max_frame: ByteSize,
 
-    /// How much may wait for one client that reads slowly; for each KiB of it also one event, at least 1024
+    /// How much may wait for one client that reads slowly; an event counts at least 128 bytes
     #[arg(long, env = "ALK_HUB_QUEUE", default_value = "1MiB", value_name = "SIZE", value_parser = queue)]
     pub queue: ByteSize,
 
@@ -77,6 +77,8 @@ pub enum LogFormat {
 }
 
 const KIB: usize = 1 << 10;
+/// What an event counts at least, so that many small ones have a bound too.
+const LEAST_EVENT: usize = 128;
 
 fn frame(text: &str) -> Result<ByteSize, String> {
     ByteSize::parse_within(text, ByteSize::new(KIB), ByteSize::new(16 << 20))
@@ -94,6 +96,6 @@ impl ServeArgs {
             SlowConsumer::Close => Overflow::Close,
         };
         let bytes = self.queue.bytes();
-        Bounds::default().events((bytes / KIB).max(Bounds::DEFAULT_EVENTS)).bytes(bytes).overflow(overflow)
+        Bounds::default().events(bytes / LEAST_EVENT).bytes(bytes).overflow(overflow)
     }
 }

@@ -40,8 +40,6 @@ impl Acceptor {
                     Ok((stream, peer)) => {
                         failing = false;
                         let seat = Seat::none();
-                        // Without this, small frames wait for each other's acknowledgement.
-                        let _ = stream.set_nodelay(true);
                         let socket = Socket::new(stream, seat.clone(), place);
                         self.spawn(socket, seat, peer);
                     }

@@ -12,6 +12,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::seats::Seat;
@@ -19,6 +20,8 @@ use super::socket::Socket;
 
 /// How long the head of a request may take, and how long a connection may stay without one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a draining hub waits for the first request of a connection that is there already.
+const UNUSED: Duration = Duration::from_millis(500);
 /// How much of a request is read ahead, and how much of an answer is kept for writing.
 const BUFFER: usize = 64 << 10;
 
@@ -65,13 +68,18 @@ impl Connection {
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
             () = draining.cancelled() => {
-                if !used.load(Ordering::Relaxed) {
-                    return;
-                }
-                connection.as_mut().graceful_shutdown();
-                tokio::select! {
-                    ended = connection => ended,
-                    () = cut.cancelled() => return,
+                // Who has just connected is about to ask for something, and is told that it is too late for that.
+                let unused = !used.load(Ordering::Relaxed);
+                let early = if unused { timeout(UNUSED, connection.as_mut()).await.ok() } else { None };
+                match early {
+                    Some(ended) => ended,
+                    None => {
+                        connection.as_mut().graceful_shutdown();
+                        tokio::select! {
+                            ended = connection => ended,
+                            () = cut.cancelled() => return,
+                        }
+                    }
                 }
             }
         };

@@ -7,6 +7,11 @@ use tokio::net::TcpStream;
 
 use super::seats::{Seat, SocketPlace};
 
+/// How many bytes the system takes that it cannot send yet. Otherwise it takes megabytes, which are no part of any queue
+/// of ours: a client that does not read would miss them later and cost more than it may.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNSENT: u32 = 128 << 10;
+
 /// A socket with all that it takes up, which is given back when it is closed; also where it has become a WebSocket and
 /// left its connection.
 #[derive(Debug)]
@@ -18,6 +23,11 @@ pub(super) struct Socket {
 
 impl Socket {
     pub(super) fn new(stream: TcpStream, seat: Seat, place: SocketPlace) -> Self {
+        // Without this, small frames wait for each other's acknowledgement. Where either option is refused, the
+        // connection is merely not as good.
+        let _ = stream.set_nodelay(true);
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let _ = socket2::SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT);
         Self { stream, _seat: seat, _place: place }
     }
 }

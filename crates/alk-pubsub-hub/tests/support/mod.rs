@@ -1,6 +1,6 @@
 //! The real binary, and clients that speak to it.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../../../alk-pubsub-sse/tests/common/http.rs"]

@@ -6,6 +6,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::ClientRequestBuilder;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::PATIENCE;
@@ -29,7 +30,16 @@ impl Spoke {
     }
 
     pub(crate) async fn send(&mut self, frame: impl Into<String>) {
-        self.socket.send(Message::text(frame)).await.unwrap();
+        self.socket.send(Message::text(frame.into())).await.unwrap();
+    }
+
+    pub(crate) async fn send_binary(&mut self, frame: impl AsRef<[u8]>) {
+        self.socket.send(Message::binary(frame.as_ref().to_vec())).await.unwrap();
+    }
+
+    pub(crate) async fn say_goodbye(&mut self, code: u16) {
+        let frame = CloseFrame { code: code.into(), reason: "".into() };
+        self.socket.send(Message::Close(Some(frame))).await.unwrap();
     }
 
     /// The next frame, or `Err` with the close code.

@@ -11,6 +11,7 @@ use super::machine::{Confirmation, Effect, Machine};
 use super::options::{Offline, SpokeOptions};
 use super::outgoing::{Outgoing, Publishes};
 use super::stats::{Counters, add};
+use crate::error::Error as PipeError;
 use crate::frame::Wire;
 
 /// What stands around an event that is published with a reference.
@@ -27,6 +28,8 @@ pub(super) struct Shared {
     state: watch::Sender<ConnectionState>,
     /// How the task ended.
     ended: watch::Sender<Option<Result<(), Error>>>,
+    /// Why there is no connection, from the first failure until there is one.
+    failure: watch::Sender<Option<PipeError>>,
     pub(super) counters: Counters,
     pub(super) options: SpokeOptions,
 }
@@ -73,6 +76,7 @@ impl Shared {
             room: Arc::new(Semaphore::new(room(options.queue_bytes) as usize)),
             state: watch::Sender::new(ConnectionState::Connecting),
             ended: watch::Sender::new(None),
+            failure: watch::Sender::new(None),
             counters: Counters::default(),
             options,
         }
@@ -92,6 +96,15 @@ impl Shared {
 
     pub(super) fn watch_end(&self) -> watch::Receiver<Option<Result<(), Error>>> {
         self.ended.subscribe()
+    }
+
+    pub(super) fn watch_failure(&self) -> watch::Receiver<Option<PipeError>> {
+        self.failure.subscribe()
+    }
+
+    /// Whether there was a failure before.
+    pub(super) fn set_failure(&self, failure: Option<PipeError>) -> bool {
+        self.failure.send_replace(failure).is_some()
     }
 
     /// Does something with the core, then has the task look at it.

@@ -101,13 +101,16 @@ impl<C: Connector> Task<'_, C> {
             backoff.stood_for(made.elapsed());
         }
         match outcome {
-            Outcome::Lost(error) if welcomed => {
+            Outcome::Lost(error) if welcomed && error.is_retryable() => {
                 tracing::info!(%error, cause = cause(&error), "the connection to the hub was lost");
+                self.shared.set_failure(Some(error.clone()));
                 Next::Wait(None, error.into())
             }
             Outcome::Lost(error) => self.failed(error),
             Outcome::SentAway { reason, reconnect, retry } => {
                 tracing::info!(reason, reconnect, ?retry, "the hub has closed the link");
+                let message = format!("the hub has closed the link: {reason}");
+                self.shared.set_failure(Some(PipeError::new(PipeErrorKind::Closed, message)));
                 let error = Error::new(ErrorKind::Closed, format!("the hub has closed the link: {reason}"));
                 if reconnect || self.connector.returns_after(&reason) {
                     Next::Wait(retry, error)
@@ -121,8 +124,17 @@ impl<C: Connector> Task<'_, C> {
 
     fn failed(&self, error: PipeError) -> Next {
         add(&self.shared.counters.failed_attempts, 1);
-        tracing::debug!(%error, cause = cause(&error), "the hub could not be connected to");
-        if error.is_retryable() { Next::Wait(None, error.into()) } else { Next::End(End::Failed(error.into())) }
+        // The first of many says enough.
+        if self.shared.set_failure(Some(error.clone())) {
+            tracing::debug!(%error, cause = cause(&error), "the hub could not be connected to again");
+        } else {
+            tracing::warn!(%error, cause = cause(&error), "the hub could not be connected to");
+        }
+        if error.is_retryable() {
+            Next::Wait(error.retry_after(), error.into())
+        } else {
+            Next::End(End::Failed(error.into()))
+        }
     }
 
     /// Waits for something as long as the link is wanted.

@@ -1,10 +1,13 @@
 use std::fmt;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use alk_pubsub_core::{
     ConnectionState, Error, ErrorKind, Event, Interest, Published, RoutedEventTarget, Router, StateWatch,
     TargetFuture, Upstream,
 };
+use futures_util::FutureExt;
+use futures_util::future::{Either, select};
 use tokio::sync::{TryAcquireError, oneshot};
 use tokio::time::Instant;
 
@@ -92,6 +95,33 @@ impl LinkUpstream {
         match state.wait_for(decided).await.as_deref() {
             Ok(ConnectionState::Connected) => Ok(()),
             _ => Err(self.shared.lock().ended_by()),
+        }
+    }
+
+    /// As [`wait_connected`](Self::wait_connected), but fails with the first attempt that does, although attempts go on if
+    /// they may succeed.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no connection.
+    pub async fn try_connected(&self) -> Result<(), PipeError> {
+        let mut failure = self.shared.watch_failure();
+        let failed = async {
+            match failure.wait_for(Option::is_some).await.as_deref() {
+                Ok(Some(error)) => error.clone(),
+                _ => PipeError::new(PipeErrorKind::Closed, "the link has ended"),
+            }
+        };
+        let connected = self.wait_connected();
+        match select(pin!(connected), pin!(failed)).await {
+            Either::Left((Ok(()), _)) => Ok(()),
+            Either::Left((Err(ended), failed)) => match failed.now_or_never() {
+                Some(error) => Err(error),
+                None => Err(PipeError::with_source(PipeErrorKind::Closed, "the link has ended", ended)),
+            },
+            Either::Right((error, _)) => Err(error),
         }
     }
 

@@ -126,9 +126,16 @@ impl<'a, P: Pipe> Connection<'a, P> {
     fn poll_leave(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         let closed = self.pipe.poll_close(cx, CloseCode::Normal, "");
         let Some((outcome, at_most)) = &mut self.leaving else { return Poll::Pending };
-        if closed.is_pending() {
+        let pending = match outcome {
+            // When the hub ends its side as well, it has read everything.
+            Outcome::Closed(Ok(())) => closed.is_pending() || poll_end(&mut self.pipe, cx).is_pending(),
+            _ => closed.is_pending(),
+        };
+        if pending {
             std::task::ready!(at_most.as_mut().poll(cx));
-            if let Outcome::Closed(result @ Ok(())) = outcome {
+            if let Outcome::Closed(result @ Ok(())) = outcome
+                && closed.is_pending()
+            {
                 let message = "the hub did not take all that was sent before the link was closed";
                 *result = Err(CoreError::new(CoreErrorKind::Timeout, message));
             }
@@ -138,4 +145,10 @@ impl<'a, P: Pipe> Connection<'a, P> {
             None => Poll::Pending,
         }
     }
+}
+
+/// Reads on without looking at it until the other end has closed the pipe.
+fn poll_end(pipe: &mut impl Pipe, cx: &mut Context<'_>) -> Poll<()> {
+    while let Some(Ok(_)) = std::task::ready!(pipe.poll_receive(cx)) {}
+    Poll::Ready(())
 }

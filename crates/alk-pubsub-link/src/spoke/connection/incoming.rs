@@ -98,6 +98,7 @@ impl<P: Pipe> Connection<'_, P> {
     fn settled(&mut self) {
         add(&self.shared.counters.connections, 1);
         self.clocks.settled();
+        self.shared.set_failure(None);
         self.shared.lock().flowing = true;
         self.shared.set_state(ConnectionState::Connected);
     }

@@ -23,6 +23,8 @@ pub(super) enum Standing {
     Refused,
     /// Taken back by this request, which is not answered yet.
     Leaving(u64),
+    /// Asked for or taken back by a request that the hub did not look at, perhaps not the first of these.
+    Unknown,
 }
 
 impl Entry {
@@ -33,8 +35,8 @@ impl Entry {
     /// What is to be done so that the hub knows what is wanted.
     pub(super) fn step(&self) -> Option<Step> {
         match (self.wanted, self.standing) {
-            (true, Standing::Absent | Standing::Refused | Standing::Leaving(_)) => Some(Step::Subscribe),
-            (false, Standing::Active | Standing::Asked(_)) => Some(Step::Unsubscribe),
+            (true, Standing::Absent | Standing::Refused | Standing::Leaving(_) | Standing::Unknown) => Some(Step::Subscribe),
+            (false, Standing::Active | Standing::Asked(_) | Standing::Unknown) => Some(Step::Unsubscribe),
             _ => None,
         }
     }

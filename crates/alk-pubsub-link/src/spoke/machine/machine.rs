@@ -320,7 +320,7 @@ impl Machine {
         let code_name = ErrorCode::from_name(code);
         if code_name == Some(ErrorCode::RateLimited) {
             // Asked too fast; nobody needs to know. Later there may be more of them for one frame.
-            entry.standing = Standing::Absent;
+            entry.standing = Standing::Unknown;
             return self.again_later(interest, effects);
         }
         entry.standing = Standing::Refused;
@@ -337,7 +337,7 @@ impl Machine {
             return;
         }
         if ErrorCode::from_name(code) == Some(ErrorCode::RateLimited) {
-            entry.standing = Standing::Active;
+            entry.standing = Standing::Unknown;
             return self.again_later(interest, effects);
         }
         self.forget(interest);

@@ -1,0 +1,6 @@
+//! Logs and queues against models of them that are too simple to be wrong.
+
+mod fixture;
+mod latest_model;
+mod log_model;
+mod stalled;

@@ -1,0 +1,241 @@
+//! What waits to be published: the order, the bounds, and who is told what.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::{Notify, oneshot};
+
+use crate::config::Offline;
+use crate::error::{Error, ErrorKind};
+
+pub(crate) type Reply = Result<Option<u64>, Error>;
+
+/// An event on its way.
+pub(crate) struct Outgoing {
+    pub(crate) channel: String,
+    pub(crate) envelope: Bytes,
+    pub(crate) reply: Option<oneshot::Sender<Reply>>,
+}
+
+/// Shared between the publishers and the one task that sends.
+#[derive(Clone)]
+pub(crate) struct Outbox(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    /// There is something to send, or it is closed.
+    changed: Notify,
+    /// Nothing is left.
+    empty: Notify,
+}
+
+struct State {
+    queue: VecDeque<(u64, Outgoing)>,
+    /// Handed to the connection and not answered.
+    in_flight: usize,
+    most_in_flight: usize,
+    offline: Offline,
+    next: u64,
+    queued_bytes: usize,
+    connected: bool,
+    /// Why nothing is taken any more.
+    closed: Option<Error>,
+}
+
+/// The place in the queue of somebody who waits; giving it up takes the event out again.
+pub(crate) struct Place {
+    outbox: Outbox,
+    number: u64,
+    answer: oneshot::Receiver<Reply>,
+    answered: bool,
+}
+
+impl Outbox {
+    pub(crate) fn new(most_in_flight: usize, offline: Offline) -> Self {
+        let state = State {
+            queue: VecDeque::new(),
+            in_flight: 0,
+            most_in_flight,
+            offline,
+            next: 0,
+            queued_bytes: 0,
+            connected: false,
+            closed: None,
+        };
+        Self(Arc::new(Shared { state: Mutex::new(state), changed: Notify::new(), empty: Notify::new() }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a place in the order, in which the event waits until there is room for it in what is in flight.
+    pub(crate) fn publish(&self, channel: String, envelope: Bytes) -> Result<Place, Error> {
+        let (reply, answer) = oneshot::channel();
+        let number = {
+            let mut state = self.lock();
+            state.admit(&envelope)?;
+            state.push(Outgoing { channel, envelope, reply: Some(reply) })
+        };
+        self.0.changed.notify_one();
+        Ok(Place { outbox: self.clone(), number, answer, answered: false })
+    }
+
+    /// As [`publish`](Self::publish) for those who do not wait; `None` if they would have to.
+    pub(crate) fn try_publish(&self, channel: String, envelope: Bytes) -> Result<Option<()>, Error> {
+        {
+            let mut state = self.lock();
+            state.admit(&envelope)?;
+            if state.connected && state.in_flight + state.queue.len() >= state.most_in_flight {
+                return Ok(None);
+            }
+            state.push(Outgoing { channel, envelope, reply: None });
+        }
+        self.0.changed.notify_one();
+        Ok(Some(()))
+    }
+
+    /// Waits until there may be something to send.
+    pub(crate) async fn changed(&self) {
+        self.0.changed.notified().await;
+    }
+
+    /// What to send now, in order, as far as there is room. Each is to be [`answered`](Self::answered).
+    pub(crate) fn take(&self, into: &mut Vec<Outgoing>) {
+        let mut state = self.lock();
+        while state.connected && state.in_flight < state.most_in_flight {
+            let Some((_, outgoing)) = state.queue.pop_front() else { break };
+            state.queued_bytes -= outgoing.envelope.len();
+            state.in_flight += 1;
+            into.push(outgoing);
+        }
+    }
+
+    /// What was sent has got its answer, whatever it is. Whether there is more to send.
+    pub(crate) fn answered(&self, events: usize) -> bool {
+        let mut state = self.lock();
+        state.in_flight -= events;
+        if state.is_empty() {
+            self.0.empty.notify_waiters();
+        }
+        !state.queue.is_empty()
+    }
+
+    pub(crate) fn connected(&self) {
+        self.lock().connected = true;
+        self.0.changed.notify_one();
+    }
+
+    /// The connection is lost. What waits is told so, unless it may wait for the next connection.
+    pub(crate) fn disconnected(&self) {
+        let mut state = self.lock();
+        state.connected = false;
+        if matches!(state.offline, Offline::Fail) {
+            self.fail_all(state, &Error::disconnected());
+        }
+    }
+
+    /// Takes nothing any more; what is queued is still sent.
+    pub(crate) fn close(&self) {
+        self.lock().closed.get_or_insert_with(|| Error::new(ErrorKind::Closed, "the event target is closed"));
+    }
+
+    /// Takes nothing any more, and gives up what is queued.
+    pub(crate) fn abandon(&self, error: &Error) {
+        let mut state = self.lock();
+        state.connected = false;
+        state.closed.get_or_insert_with(|| error.clone());
+        self.fail_all(state, error);
+    }
+
+    /// Waits until nothing is queued or in flight.
+    pub(crate) async fn flushed(&self) {
+        loop {
+            let empty = self.0.empty.notified();
+            tokio::pin!(empty);
+            empty.as_mut().enable();
+            if self.lock().is_empty() {
+                return;
+            }
+            empty.await;
+        }
+    }
+
+    fn fail_all(&self, mut state: MutexGuard<'_, State>, error: &Error) {
+        let given_up = std::mem::take(&mut state.queue);
+        state.queued_bytes = 0;
+        if state.is_empty() {
+            self.0.empty.notify_waiters();
+        }
+        drop(state);
+        let unasked = given_up.iter().filter(|(_, outgoing)| outgoing.reply.is_none()).count();
+        if unasked > 0 {
+            tracing::warn!(events = unasked, %error, "events whose publishers did not wait are not published");
+        }
+        for (_, outgoing) in given_up {
+            if let Some(reply) = outgoing.reply {
+                let _ = reply.send(Err(error.clone()));
+            }
+        }
+    }
+}
+
+impl State {
+    fn admit(&self, envelope: &Bytes) -> Result<(), Error> {
+        if let Some(error) = &self.closed {
+            return Err(error.clone());
+        }
+        match self.offline {
+            Offline::Buffer { bytes } if !self.connected && self.queued_bytes + envelope.len() > bytes => {
+                Err(Error::new(
+                    ErrorKind::Disconnected,
+                    "there is no connection to Redis and the buffer is full",
+                ))
+            }
+            Offline::Fail if !self.connected => Err(Error::disconnected()),
+            _ => Ok(()),
+        }
+    }
+
+    fn push(&mut self, outgoing: Outgoing) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.queued_bytes += outgoing.envelope.len();
+        self.queue.push_back((number, outgoing));
+        number
+    }
+
+    fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.in_flight == 0
+    }
+}
+
+impl Place {
+    /// What became of it.
+    pub(crate) async fn answer(mut self) -> Reply {
+        let answer = (&mut self.answer).await;
+        self.answered = true;
+        answer.unwrap_or_else(|_| Err(Error::disconnected()))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if self.answered {
+            return;
+        }
+        // Nobody holds what waits for a publisher that has gone, or the queue would have no bound.
+        let gone = {
+            let mut state = self.outbox.lock();
+            let found = state.queue.binary_search_by_key(&self.number, |(number, _)| *number).ok();
+            let gone = found.filter(|at| state.in_flight + at >= state.most_in_flight || !state.connected);
+            let gone = gone.and_then(|at| state.queue.remove(at));
+            if let Some((_, outgoing)) = &gone {
+                state.queued_bytes -= outgoing.envelope.len();
+            }
+            gone
+        };
+        drop(gone);
+    }
+}

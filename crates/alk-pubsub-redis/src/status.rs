@@ -1,0 +1,104 @@
+//! The state of the connections, as one.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use alk_pubsub_core::ConnectionState;
+use tokio::sync::watch;
+
+use crate::error::Error;
+
+/// The connections that a target has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Publisher,
+    Subscriber,
+    Everything,
+}
+
+/// Shared between those who keep the connections; says what the target's state is.
+#[derive(Debug, Clone)]
+pub(crate) struct Status(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    parts: Mutex<Parts>,
+    state: watch::Sender<ConnectionState>,
+}
+
+#[derive(Debug, Default)]
+struct Parts {
+    up: [bool; 3],
+    been_up: bool,
+    last_error: Option<Error>,
+    /// It will not come up any more, and why.
+    failed: Option<Error>,
+    closed: bool,
+}
+
+impl Status {
+    pub(crate) fn new() -> Self {
+        let parts = Parts { up: [false, false, true], ..Parts::default() };
+        Self(Arc::new(Shared {
+            parts: Mutex::new(parts),
+            state: watch::Sender::new(ConnectionState::Connecting),
+        }))
+    }
+
+    /// A connection is there and has what is wanted.
+    pub(crate) fn up(&self, part: Part) {
+        self.change(|parts| parts.up[part as usize] = true);
+    }
+
+    pub(crate) fn down(&self, part: Part) {
+        self.change(|parts| parts.up[part as usize] = false);
+    }
+
+    /// An attempt to connect failed.
+    pub(crate) fn failed_attempt(&self, error: Error) {
+        self.change(|parts| parts.last_error = Some(error));
+    }
+
+    /// There will be no further attempt.
+    pub(crate) fn fail(&self, error: Error) {
+        self.change(|parts| {
+            parts.failed.get_or_insert(error);
+        });
+    }
+
+    pub(crate) fn close(&self) {
+        self.change(|parts| parts.closed = true);
+    }
+
+    pub(crate) fn been_up(&self) -> bool {
+        self.0.parts.lock().unwrap_or_else(PoisonError::into_inner).been_up
+    }
+
+    pub(crate) fn failure(&self) -> Option<Error> {
+        self.0.parts.lock().unwrap_or_else(PoisonError::into_inner).failed.clone()
+    }
+
+    pub(crate) fn last_error(&self) -> Option<Error> {
+        self.0.parts.lock().unwrap_or_else(PoisonError::into_inner).last_error.clone()
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<ConnectionState> {
+        self.0.state.subscribe()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Parts)) {
+        let mut parts = self.0.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut parts);
+        let state = if parts.closed || parts.failed.is_some() {
+            ConnectionState::Closed
+        } else if parts.up == [true; 3] {
+            parts.been_up = true;
+            ConnectionState::Connected
+        } else if parts.been_up {
+            ConnectionState::Reconnecting
+        } else {
+            ConnectionState::Connecting
+        };
+        // Under the lock, so that states are seen in their order.
+        self.0.state.send_if_modified(|old| std::mem::replace(old, state) != state);
+    }
+}

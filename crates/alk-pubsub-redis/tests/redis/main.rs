@@ -1,0 +1,19 @@
+//! Promises of delivery.md, over Redis servers that the tests start for themselves.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests, helpers included")]
+
+#[cfg(feature = "fred-clients")]
+mod clients;
+mod cluster;
+mod denied;
+mod fred_facts;
+mod interop;
+mod loss;
+mod resources;
+mod sentinel;
+#[allow(unreachable_pub, dead_code, reason = "the fixtures are a library, which other tests use too")]
+mod servers;
+mod single;
+mod support;
+#[cfg(feature = "tls")]
+mod tls;

@@ -1,0 +1,190 @@
+//! One server.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::binary;
+use super::resp::{self, Reply};
+
+/// How long anything may take that a server is waited for; a backstop.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A running server and its folder; both are gone when it is dropped.
+#[derive(Debug)]
+pub struct Server {
+    port: u16,
+    folder: PathBuf,
+    arguments: Vec<String>,
+    child: Mutex<Option<Child>>,
+}
+
+impl Server {
+    /// A server that keeps nothing on disk, with further arguments.
+    #[must_use]
+    pub fn start(arguments: &[&str]) -> Self {
+        let server = Self::prepare();
+        let port = server.port.to_string();
+        server.launch(["--port", &port].into_iter().chain(arguments.iter().copied()))
+    }
+
+    /// A port and a folder, and nothing that runs yet.
+    pub(super) fn prepare() -> Self {
+        Self { port: free_port(), folder: new_folder(), arguments: Vec::new(), child: Mutex::new(None) }
+    }
+
+    /// Starts it with these arguments and no others that say where it listens.
+    pub(super) fn launch<'a>(mut self, arguments: impl IntoIterator<Item = &'a str>) -> Self {
+        let fixed = ["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no"];
+        self.arguments = arguments.into_iter().chain(fixed).map(str::to_owned).collect();
+        self.restart();
+        self
+    }
+
+    /// Starts it again after [`kill`](Self::kill), at the same place.
+    pub fn restart(&self) {
+        let child = Command::new(binary::server())
+            .args(&self.arguments)
+            .args(["--dir", &self.folder.display().to_string()])
+            .stdin(Stdio::null())
+            .stdout(fs::File::create(self.folder.join("log")).expect("the folder is ours"))
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the server's binary can be started");
+        *self.child() = Some(child);
+        let log = || fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+        wait_until(&format!("the server on port {} is up: {}", self.port, log()), || {
+            TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+        });
+    }
+
+    /// Ends it at once, as a crash would.
+    pub fn kill(&self) {
+        if let Some(mut child) = self.child().take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Has it do nothing, with all its connections open.
+    pub fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Has it go on.
+    pub fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.pid().expect("it runs").to_string();
+        let status = Command::new("kill").args([signal, &pid]).status();
+        assert!(status.expect("there is a `kill`").success());
+    }
+
+    /// Its process, if it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.child().as_ref().map(Child::id)
+    }
+
+    /// The port it listens on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The URL of a single server.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Sends it a command, on a connection of its own.
+    ///
+    /// # Panics
+    ///
+    /// If there is no answer.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Reply {
+        match resp::command(self.port, arguments) {
+            Ok(reply) => reply,
+            Err(error) => panic!("{arguments:?} on port {}: {error}", self.port),
+        }
+    }
+
+    /// Sends it a command that must not fail.
+    ///
+    /// # Panics
+    ///
+    /// If it does.
+    pub fn tell(&self, arguments: &[&str]) {
+        let reply = self.command(arguments);
+        assert!(!matches!(reply, Reply::Error(_)), "{arguments:?}: {reply:?}");
+    }
+
+    /// Sends it many commands on one connection. Whether they succeed is not looked at.
+    ///
+    /// # Panics
+    ///
+    /// If there is no answer.
+    pub fn tell_all<'a>(&self, commands: impl Iterator<Item = &'a [&'a str]>) {
+        resp::commands(self.port, commands).expect("it answers");
+    }
+
+    /// The connections it has but for the one that asks, each as a line of CLIENT LIST.
+    #[must_use]
+    pub fn clients(&self) -> Vec<String> {
+        let list = self.command(&["CLIENT", "LIST"]).text();
+        list.lines().filter(|line| !line.contains("cmd=client|list")).map(str::to_owned).collect()
+    }
+
+    fn child(&self) -> std::sync::MutexGuard<'_, Option<Child>> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Asks again and again, until it is so.
+///
+/// # Panics
+///
+/// If it is not so after a minute.
+pub fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !so() {
+        assert!(Instant::now() < deadline, "not so: {what}");
+        thread::park_timeout(Duration::from_millis(10));
+    }
+}
+
+/// A port that nobody listens on now.
+pub(super) fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("it has an address").port()
+}
+
+fn new_folder() -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("alk-redis-{}-{number}", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder for temporary files");
+    folder
+}

@@ -1,0 +1,122 @@
+use std::sync::Arc;
+
+use alk_pubsub_core::{
+    Bounds, Error as PubSubError, Event, EventListener, EventTarget, Interest, ListenerGuard, ListenerId, Published,
+    RawSubscription, StateWatch, Stats, TargetFuture,
+};
+use alk_pubsub_link::{Error, LinkEventTarget, LinkUpstream, SpokeStats};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::builder::WsClientBuilder;
+
+/// An event target that is a hub at the other end of a WebSocket. A handle, cheap to clone.
+///
+/// It connects again when the connection is lost, and subscribes again to all that is subscribed here; each subscription has
+/// one gap then. The connection ends when the target is closed, or when the last handle and the last subscription are gone.
+#[derive(Debug, Clone)]
+pub struct WsClientEventTarget(LinkEventTarget);
+
+impl WsClientEventTarget {
+    /// A target for the hub at this URL, `ws://host/path` or, with the feature `tls`, `wss://host/path`.
+    pub fn builder(url: impl Into<String>) -> WsClientBuilder {
+        WsClientBuilder::new(url.into())
+    }
+
+    /// Connects to the hub at this URL with the defaults.
+    ///
+    /// Cancel safe: dropping the future drops the target.
+    ///
+    /// # Errors
+    ///
+    /// Why the first attempt failed.
+    pub async fn connect(url: impl Into<String>) -> Result<Self, Error> {
+        Self::builder(url).connect().await
+    }
+
+    /// Speaks to a hub over a connection that is there already, with the defaults. When it ends, the target does.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// None today; see [`WsClientBuilder::build_over`].
+    pub fn from_stream<S>(stream: S) -> Result<Self, Error>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        Self::builder("ws://localhost/ws").build_over(stream)
+    }
+
+    /// Waits until the hub has welcomed this target and confirmed all interests.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    ///
+    /// There will be no connection: refused, closed, or too many attempts.
+    pub async fn wait_connected(&self) -> Result<(), PubSubError> {
+        self.upstream().wait_connected().await
+    }
+
+    /// Counters of the connection.
+    #[must_use]
+    pub fn spoke_stats(&self) -> SpokeStats {
+        self.upstream().stats()
+    }
+
+    pub(crate) fn over(link: LinkEventTarget) -> Self {
+        Self(link)
+    }
+
+    pub(crate) fn upstream(&self) -> &LinkUpstream {
+        self.0.upstream()
+    }
+}
+
+impl EventTarget for WsClientEventTarget {
+    fn dispatch_event(&self, event: Event) -> TargetFuture<Result<Published, PubSubError>> {
+        self.0.dispatch_event(event)
+    }
+
+    fn try_dispatch_event(&self, event: Event) -> Result<Published, PubSubError> {
+        self.0.try_dispatch_event(event)
+    }
+
+    fn add_event_listener(
+        &self,
+        interest: Interest,
+        listener: Arc<dyn EventListener>,
+    ) -> TargetFuture<Result<ListenerGuard, PubSubError>> {
+        self.0.add_event_listener(interest, listener)
+    }
+
+    fn remove_event_listener(&self, listener: ListenerId) -> bool {
+        self.0.remove_event_listener(listener)
+    }
+
+    fn subscribe_raw(
+        &self,
+        interest: Interest,
+        bounds: Bounds,
+    ) -> TargetFuture<Result<RawSubscription, PubSubError>> {
+        self.0.subscribe_raw(interest, bounds)
+    }
+
+    fn close(&self) -> TargetFuture<Result<(), PubSubError>> {
+        self.0.close()
+    }
+
+    fn state(&self) -> StateWatch {
+        self.0.state()
+    }
+
+    fn stats(&self) -> Stats {
+        self.0.stats()
+    }
+
+    fn interests(&self, most: usize) -> Vec<(Interest, u64)> {
+        self.0.interests(most)
+    }
+}

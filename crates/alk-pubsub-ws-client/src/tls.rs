@@ -1,0 +1,51 @@
+use std::sync::Arc;
+
+use alk_pubsub_link::{Error, ErrorKind};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
+
+use crate::stream::BoxStream;
+
+/// Wraps a connection in TLS; the server must show a certificate for `host`.
+pub(crate) async fn open(
+    stream: TcpStream,
+    host: &str,
+    config: Option<Arc<ClientConfig>>,
+) -> Result<BoxStream, Error> {
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|error| Error::with_source(ErrorKind::Config, "the hub's host is no name for TLS", error))?;
+    let config = match config {
+        Some(config) => config,
+        None => default_config().await?,
+    };
+    let stream = TlsConnector::from(config).connect(name, stream).await.map_err(|error| {
+        // A certificate that is not valid for this host or not trusted stays so until somebody changes something; a
+        // name that resolves to another server may be that change, so it is tried again.
+        Error::with_source(ErrorKind::Io, "the TLS handshake with the hub failed", error)
+    })?;
+    Ok(Box::new(stream))
+}
+
+/// The platform's root certificates, read in the background since that takes a while, and ring.
+async fn default_config() -> Result<Arc<ClientConfig>, Error> {
+    let read = tokio::task::spawn_blocking(|| {
+        let found = rustls_native_certs::load_native_certs();
+        let mut roots = RootCertStore::empty();
+        let (added, ignored) = roots.add_parsable_certificates(found.certs);
+        tracing::debug!(added, ignored, errors = found.errors.len(), "root certificates were read");
+        if added == 0 {
+            return Err(Error::new(ErrorKind::Config, "there are no root certificates on this machine"));
+        }
+        // Never `ClientConfig::builder()`: it panics where the process has not chosen a provider.
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Error::with_source(ErrorKind::Config, "TLS cannot be set up", error))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Arc::new(config))
+    });
+    read.await.map_err(|error| Error::with_source(ErrorKind::Config, "root certificates cannot be read", error))?
+}

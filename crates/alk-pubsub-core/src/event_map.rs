@@ -112,13 +112,11 @@ macro_rules! event_map {
                 type Payload = $payload;
 
                 fn event_type(self) -> ::core::result::Result<$crate::EventType, $crate::NameError> {
+                    // Checked whether the event is used or not.
                     const EVENT_TYPE: $crate::EventType = $crate::EventType::from_static($name);
                     ::core::result::Result::Ok(EVENT_TYPE)
                 }
             }
-
-            // Checked whether the event is used or not.
-            const _: $crate::EventType = $crate::EventType::from_static($name);
         )*
     };
 }

@@ -6,7 +6,8 @@ mod support;
 
 use std::process::Stdio;
 
-use support::{Hub, command};
+use support::{Client, Hub, command};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 /// Its exit code and what it says on standard error.
 async fn refused(flags: &[&str]) -> (i32, String) {
@@ -34,8 +35,8 @@ async fn an_address_that_others_can_reach_needs_a_word() {
 #[tokio::test]
 async fn an_address_that_cannot_be_had() {
     let hub = Hub::start(&[]).await;
-    for address in [hub.address.to_string().as_str(), "no such name:1", "127.0.0.1", "localhost:x"] {
-        let (code, message) = refused(&["--listen", address]).await;
+    for address in [hub.address.to_string().as_str(), "no such name:1", "203.0.113.1:1"] {
+        let (code, message) = refused(&["--listen", address, "--allow-anonymous", "all"]).await;
         assert_eq!(code, 1, "{message}");
         assert!(message.starts_with("alk-hub: cannot ") && message.contains(address), "{message}");
     }
@@ -45,6 +46,8 @@ async fn an_address_that_cannot_be_had() {
 async fn a_wrong_command_line() {
     let (code, message) = refused(&["--queue", "plenty"]).await;
     assert!(code == 2 && message.contains("--queue") && message.contains("1MiB"), "{message}");
+    let (code, message) = refused(&["--listen", "7400"]).await;
+    assert!(code == 2 && message.contains("127.0.0.1:7400"), "{message}");
     let (code, message) = refused(&["--slow-consumer", "wait"]).await;
     assert!(code == 2 && message.contains("drop-oldest"), "{message}");
     let (code, message) = refused(&["--lisen", "x"]).await;
@@ -94,10 +97,22 @@ async fn the_two_commands_that_it_prints_do_what_it_says() {
 }
 
 #[tokio::test]
-async fn nobody_needs_to_read_what_it_prints() {
-    let mut child =
-        command(&["--listen", "127.0.0.1:0"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+async fn nobody_needs_to_read_what_it_prints_and_the_log_is_json_where_asked_for() {
+    let mut child = command(&["--listen", "127.0.0.1:0", "--log-format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     drop(child.stdout.take());
-    let still_there = tokio::time::timeout(std::time::Duration::from_millis(500), child.wait()).await;
-    assert!(still_there.is_err(), "{still_there:?}");
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    let ready: serde_json::Value = loop {
+        let line = tokio::time::timeout(support::PATIENCE, log.next_line()).await.expect("a log in time");
+        let line = serde_json::from_str(&line.unwrap().expect("a hub that runs")).unwrap();
+        if serde_json::Value::get(&line, "message").is_some_and(|message| message == "ready") {
+            break line;
+        }
+    };
+    let address = ready["address"].as_str().unwrap();
+    let mut client = Client::new(tokio::net::TcpStream::connect(address).await.unwrap());
+    assert_eq!(client.get("/healthz").await.status, 200);
 }

@@ -1,5 +1,4 @@
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use alk_pubsub_core::{ConnectionState, Encoding, RoutedEventTarget, Router};
@@ -61,7 +60,7 @@ impl Builder {
 
     /// The TLS settings, instead of those that trust what the system trusts. Turns TLS on whatever the URL says.
     #[cfg(feature = "tls")]
-    pub fn tls(mut self, tls: Arc<rustls::ClientConfig>) -> Self {
+    pub fn tls(mut self, tls: std::sync::Arc<rustls::ClientConfig>) -> Self {
         self.config.tls = Some(tls);
         self
     }

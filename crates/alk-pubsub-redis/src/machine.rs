@@ -108,7 +108,8 @@ impl Machine {
             channels,
             counts: Counts::default(),
             batches: VecDeque::new(),
-            phase: Phase::Idle,
+            // A server that refuses to be asked is known from the start.
+            phase: Phase::Counting { everywhere: false, believed: false },
             nonce: 0,
             recount: false,
             doubting: false,

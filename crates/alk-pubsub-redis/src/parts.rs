@@ -8,6 +8,7 @@ use crate::backoff::Backoff;
 use crate::channels::Channels;
 use crate::config::Config;
 use crate::driver::Driver;
+use crate::error::{Error, ErrorKind};
 use crate::give_up::GiveUp;
 use crate::inbox::Inbox;
 use crate::outbox::Outbox;
@@ -23,6 +24,17 @@ pub(crate) struct Parts<D> {
     pub(crate) channels: Channels,
     pub(crate) config: Config,
     pub(crate) driver: D,
+}
+
+/// Tells everybody if the thread panics, who would wait for ever otherwise.
+struct Unwinding(GiveUp);
+
+impl Drop for Unwinding {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.because(&Error::new(ErrorKind::Server, "the thread that serves Redis has panicked"));
+        }
+    }
 }
 
 impl<D: Driver> Parts<D> {
@@ -74,6 +86,7 @@ impl<D: Driver> Parts<D> {
         let (main, all) =
             (subscriber(Part::Subscriber, &interests), subscriber(Part::Everything, &everything));
         let run = async move {
+            let _unwinding = Unwinding(give_up);
             tokio::join!(Box::pin(publisher.run()), Box::pin(main.run()), Box::pin(all.run()));
         };
         let upstream = RedisUpstream {

@@ -33,7 +33,14 @@ impl Address {
         if secure && !cfg!(feature = "tls") {
             return Err(wrong("`wss://` needs the feature `tls`"));
         }
-        let port = authority.port_u16().unwrap_or(if secure { 443 } else { 80 });
+        // A port that is too large reads as none.
+        let has_port = authority.as_str().len() > authority.host().len();
+        let port = match authority.port_u16() {
+            Some(port) => port,
+            None if has_port => return Err(wrong("the port of the hub's address is no port")),
+            None if secure => 443,
+            None => 80,
+        };
         Ok(Self { secure, host, port, uri })
     }
 

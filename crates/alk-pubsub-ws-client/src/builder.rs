@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::address::Address;
 use crate::config::Config;
 use crate::connector::{WsConnector, is_own};
+use crate::stream::BoxStream;
 use crate::target::WsClientEventTarget;
 use crate::token::Token;
 
@@ -175,9 +176,31 @@ impl WsClientBuilder {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
+        self.over(Box::new(stream), false)
+    }
+
+    /// As [`build_over`](Self::build_over), over a connection whose handshake is done. Nothing is asked for on it; the
+    /// URL, headers and tokens play no part.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`]: what was set cannot work.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a Tokio runtime.
+    pub fn build_over_upgraded<S>(self, stream: S) -> Result<WsClientEventTarget, Error>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        self.over(Box::new(stream), true)
+    }
+
+    fn over(self, stream: BoxStream, upgraded: bool) -> Result<WsClientEventTarget, Error> {
         let (address, config) = self.check()?;
         let link = config.link.clone();
-        Ok(WsClientEventTarget::over(connect(WsConnector::stream(address, config, Box::new(stream)), link)))
+        let connector = WsConnector::stream(address, config, stream, upgraded);
+        Ok(WsClientEventTarget::over(connect(connector, link)))
     }
 
     fn check(self) -> Result<(Address, Config), Error> {

@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use alk_pubsub_link::{Connector, Error, ErrorKind, Wire};
 use http::header::{self, HeaderName};
 use http::{HeaderValue, Request};
-use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use crate::address::Address;
 use crate::config::Config;
@@ -23,8 +24,8 @@ pub(crate) struct WsConnector {
 enum Source {
     /// A new connection each time.
     Tcp,
-    /// One that is there already, and then none.
-    Stream(Mutex<Option<BoxStream>>),
+    /// One that is there already, and then none. Whether the handshake is done.
+    Stream(Mutex<Option<BoxStream>>, bool),
 }
 
 /// Headers that are the handshake's own.
@@ -47,14 +48,14 @@ impl WsConnector {
         Self { address, config: Arc::new(config), source: Source::Tcp }
     }
 
-    pub(crate) fn stream(address: Address, config: Config, stream: BoxStream) -> Self {
-        Self { address, config: Arc::new(config), source: Source::Stream(Mutex::new(Some(stream))) }
+    pub(crate) fn stream(address: Address, config: Config, stream: BoxStream, upgraded: bool) -> Self {
+        Self { address, config: Arc::new(config), source: Source::Stream(Mutex::new(Some(stream)), upgraded) }
     }
 
     async fn open(&self) -> Result<BoxStream, Error> {
         match &self.source {
             Source::Tcp => open(&self.address, &self.config).await,
-            Source::Stream(stream) => {
+            Source::Stream(stream, _) => {
                 let stream = stream.lock().unwrap_or_else(PoisonError::into_inner).take();
                 stream.ok_or_else(|| Error::new(ErrorKind::Closed, "the connection has ended").retryable(false))
             }
@@ -88,10 +89,15 @@ impl Connector for WsConnector {
     type Pipe = WsPipe;
 
     async fn connect(&self) -> Result<WsPipe, Error> {
+        let config = socket_config(self.config.max_frame_bytes);
+        if let Source::Stream(_, true) = self.source {
+            let stream = self.open().await?;
+            let socket = WebSocketStream::from_raw_socket(stream, Role::Client, Some(config)).await;
+            return Ok(WsPipe::new(socket, self.config.wire));
+        }
         // The token first: it may take a while, and a hub does not wait long for a handshake.
         let request = self.request().await?;
         let stream = self.open().await?;
-        let config = socket_config(self.config.max_frame_bytes);
         let (socket, response) = client_async_with_config(request, stream, Some(config))
             .await
             .map_err(|error| handshake(error, self.config.token.may_change()))?;

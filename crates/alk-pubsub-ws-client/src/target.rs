@@ -33,7 +33,9 @@ impl WsClientEventTarget {
         Self::builder(url).connect().await
     }
 
-    /// Speaks to a hub over a connection that is there already, with the defaults. When it ends, the target does.
+    /// Speaks to a hub over a WebSocket that is there already: a stream of bytes whose handshake is done. With the
+    /// defaults; when it ends, the target does. For a stream on which the handshake is still to be done see
+    /// [`WsClientBuilder::build_over`].
     ///
     /// # Panics
     ///
@@ -41,12 +43,12 @@ impl WsClientEventTarget {
     ///
     /// # Errors
     ///
-    /// None today; see [`WsClientBuilder::build_over`].
+    /// None today.
     pub fn from_stream<S>(stream: S) -> Result<Self, Error>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        Self::builder("ws://localhost/ws").build_over(stream)
+        Self::builder("ws://localhost/ws").build_over_upgraded(stream)
     }
 
     /// Waits until the hub has welcomed this target and confirmed all interests.

@@ -45,7 +45,7 @@ impl<P> Delivery<P> {
 /// let Some(Delivery::Gap(gap)) = ticks.recv().await else { panic!("three events are missing") };
 /// assert_eq!(gap.missed(), Some(3));
 /// let Some(Delivery::Event(event)) = ticks.recv().await else { panic!("two are there") };
-/// assert_eq!(event.payload(), &3.into());
+/// assert_eq!(event.payload(), &serde_json::json!(3));
 /// # Ok::<(), alk_pubsub_core::Error>(()) }).unwrap();
 /// ```
 #[must_use = "dropping a subscription unsubscribes"]

@@ -31,7 +31,7 @@ use crate::router::{Item, RawSubscription};
 /// pubsub.close().await?;
 ///
 /// let tick = ticks.recv().await.expect("published before the close");
-/// assert_eq!((tick.id(), tick.payload()), ("a", &1.into()));
+/// assert_eq!((tick.id(), tick.payload()), ("a", &serde_json::json!(1)));
 /// assert!(ticks.recv().await.is_none());
 /// # Ok::<(), alk_pubsub_core::Error>(()) }).unwrap();
 /// ```

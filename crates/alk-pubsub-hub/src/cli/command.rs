@@ -46,6 +46,11 @@ mod tests {
         for arguments in [
             &["serve", "--max-frame", "0"][..],
             &["serve", "--max-frame", "64 parsecs"],
+            &["serve", "--listen", "127.0.0.1"],
+            &["serve", "--listen", ":7400"],
+            &["serve", "--listen", "::1"],
+            &["serve", "--listen", "localhost:http"],
+            &["serve", "--listen", "localhost:70000"],
             &["serve", "--queue", "1GiB GiB"],
             &["serve", "--max-connections", "0"],
             &["serve", "--max-topics", "0"],

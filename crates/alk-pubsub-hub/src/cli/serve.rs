@@ -11,7 +11,7 @@ use super::byte_size::ByteSize;
 #[derive(Debug, Clone, Args)]
 pub struct ServeArgs {
     /// Address and port to listen on; port 0 takes a free one
-    #[arg(long, env = "ALK_HUB_LISTEN", default_value = "127.0.0.1:7400", value_name = "HOST:PORT")]
+    #[arg(long, env = "ALK_HUB_LISTEN", default_value = "127.0.0.1:7400", value_name = "HOST:PORT", value_parser = address)]
     pub listen: String,
 
     /// What clients may do that have not said who they are. Needed for any address but a loopback one, where they may do
@@ -79,6 +79,17 @@ pub enum LogFormat {
 const KIB: usize = 1 << 10;
 /// What an event counts at least, so that many small ones have a bound too.
 const LEAST_EVENT: usize = 128;
+
+/// Whether it looks like an address; whether it is one is found out when it is listened on.
+fn address(text: &str) -> Result<String, String> {
+    let (host, port) = text.rsplit_once(':').unwrap_or_default();
+    let is_host = !host.is_empty() && (!host.contains(':') || (host.starts_with('[') && host.ends_with(']')));
+    if is_host && port.parse::<u16>().is_ok() {
+        Ok(text.to_owned())
+    } else {
+        Err("write an address and a port, as in 127.0.0.1:7400, localhost:7400 or [::1]:7400".to_owned())
+    }
+}
 
 fn frame(text: &str) -> Result<ByteSize, String> {
     ByteSize::parse_within(text, ByteSize::new(KIB), ByteSize::new(16 << 20))

@@ -12,6 +12,11 @@ use super::seats::{Seat, SocketPlace};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const UNSENT: u32 = 128 << 10;
 
+/// How long a client may take nothing of what it was sent before its connection is given up: it may be stopped in a
+/// debugger, or it may have vanished.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const STALLED: std::time::Duration = std::time::Duration::from_secs(300);
+
 /// A socket with all that it takes up, which is given back when it is closed; also where it has become a WebSocket and
 /// left its connection.
 #[derive(Debug)]
@@ -27,7 +32,11 @@ impl Socket {
         // connection is merely not as good.
         let _ = stream.set_nodelay(true);
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        let _ = socket2::SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT);
+        {
+            let socket = socket2::SockRef::from(&stream);
+            let _ = socket.set_tcp_notsent_lowat(UNSENT);
+            let _ = socket.set_tcp_user_timeout(Some(STALLED));
+        }
         Self { stream, _seat: seat, _place: place }
     }
 }

@@ -149,7 +149,7 @@ impl Reconnect {
     }
 
     /// The most to wait before the first attempt. The wait is random between zero and this, and the most is doubled with every
-    /// further attempt. Default 100 ms.
+    /// further attempt, up to twice as long as there has been no connection. Default 100 ms.
     #[must_use]
     pub fn min_delay(mut self, delay: Duration) -> Self {
         self.min_delay = delay;

@@ -71,7 +71,7 @@ impl<C: Connector> Task<'_, C> {
                 Next::Wait(asked, error) => (asked, error),
                 Next::End(end) => return end,
             };
-            let Some(delay) = backoff.next(asked) else { return End::Failed(error) };
+            let Some(delay) = backoff.next(asked, Instant::now()) else { return End::Failed(error) };
             tracing::debug!(?delay, "the hub will be connected to again");
             if let Err(end) = self.unless_left(tokio::time::sleep(delay)).await {
                 return end;
@@ -98,7 +98,7 @@ impl<C: Connector> Task<'_, C> {
         let welcomed = self.shared.lock().machine.is_welcome();
         self.shared.disconnected();
         if welcomed {
-            backoff.stood_for(made.elapsed());
+            backoff.stood_for(made.elapsed(), Instant::now());
         }
         match outcome {
             Outcome::Lost(error) if welcomed && error.is_retryable() => {

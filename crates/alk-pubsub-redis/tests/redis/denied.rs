@@ -97,6 +97,17 @@ async fn a_channel_that_is_taken_away_while_it_is_subscribed_to_is_refused_from_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_user_that_cannot_be_told_what_it_has_is_refused_from_the_start() {
+    let server = with_user("&*");
+    server.tell(&["ACL", "SETUSER", "app", "-client|info"]);
+    let target = RedisEventTarget::builder(server.url()).username("app").password("secret");
+    let error = target.connect().await.unwrap_err();
+    assert_eq!(error.kind(), RedisErrorKind::Denied);
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("client|info"), "{cause}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_is_an_error_at_once() {
     let server = with_user("&*");
     let begun = Instant::now();

@@ -11,7 +11,7 @@ mod interop;
 mod loss;
 mod resources;
 mod sentinel;
-#[allow(unreachable_pub, dead_code, reason = "the fixtures are a library, which other tests use too")]
+#[allow(unreachable_pub, dead_code, unused_imports, reason = "the fixtures are a library, which other tests use too")]
 mod servers;
 mod single;
 mod support;

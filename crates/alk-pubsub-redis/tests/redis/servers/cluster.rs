@@ -109,7 +109,11 @@ impl Cluster {
         let ranges = slots(&self.nodes[from]).into_iter().filter(|(_, _, owner)| *owner == port);
         let moving: Vec<_> =
             ranges.flat_map(|(from, to, _)| from..=to).map(|slot| slot.to_string()).collect();
-        let to_id = self.id(to);
+        let (from_id, to_id) = (self.id(from), self.id(to));
+        // Who imports a slot gets the right to claim it.
+        let importing: Vec<_> =
+            moving.iter().map(|slot| ["CLUSTER", "SETSLOT", slot, "IMPORTING", &from_id]).collect();
+        self.nodes[to].tell_all(importing.iter().map(|command| &command[..]));
         let commands: Vec<_> =
             moving.iter().map(|slot| ["CLUSTER", "SETSLOT", slot, "NODE", &to_id]).collect();
         for node in std::iter::once(to).chain((0..6).filter(|node| *node != to)) {

@@ -7,6 +7,7 @@
 
 mod cargo;
 mod check;
+mod redis;
 mod test;
 mod tidy;
 mod workspace;
@@ -31,6 +32,7 @@ enum Command {
     Test(test::Args),
     Check(check::Args),
     Tidy(tidy::Args),
+    Redis(redis::Args),
 }
 
 fn main() -> ExitCode {
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Tidy(args) => tidy::run(&args),
+        Command::Redis(args) => redis::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -173,8 +173,7 @@ impl Carried for Raw {
         if *encoding == self.encoding {
             return Ok(self.envelope.clone());
         }
-        self.caches()
-            .encoded(encoding, || encoding.transcode(&self.topic, self.payload(), &self.encoding))
+        self.caches().encoded(encoding, || encoding.transcode(&self.topic, self.payload(), &self.encoding))
     }
 
     fn caches(&self) -> &Caches {
@@ -220,7 +219,10 @@ impl Event {
     /// If `payload` is not a range of `envelope`.
     #[must_use]
     pub fn from_parts(encoding: Encoding, envelope: Bytes, topic: Topic, payload: Range<usize>) -> Self {
-        assert!(payload.start <= payload.end && payload.end <= envelope.len(), "the payload is in the envelope");
+        assert!(
+            payload.start <= payload.end && payload.end <= envelope.len(),
+            "the payload is in the envelope"
+        );
         Self(Arc::new(Raw { topic, encoding, envelope, payload, caches: OnceLock::new() }))
     }
 

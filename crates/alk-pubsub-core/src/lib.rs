@@ -23,6 +23,7 @@ mod error;
 mod event;
 mod event_map;
 mod feed;
+mod forward;
 mod gap;
 mod interests;
 mod local;

@@ -76,7 +76,8 @@ impl<U: Upstream> RoutedEventTarget<U> {
                     match tokio::time::timeout(limit, waiting).await {
                         Ok(confirmed) => confirmed.map(|()| value),
                         Err(_) => {
-                            let message = format!("the upstream did not confirm `{interest}` within {limit:?}");
+                            let message =
+                                format!("the upstream did not confirm `{interest}` within {limit:?}");
                             Err(Error::new(ErrorKind::Timeout, message))
                         }
                     }

@@ -41,7 +41,8 @@ impl StateWatch {
     ///
     /// Cancel safe.
     pub async fn wait_connected(&mut self) -> bool {
-        let decided = |state: &ConnectionState| matches!(state, ConnectionState::Connected | ConnectionState::Closed);
+        let decided =
+            |state: &ConnectionState| matches!(state, ConnectionState::Connected | ConnectionState::Closed);
         match self.0.wait_for(decided).await {
             Ok(state) => *state == ConnectionState::Connected,
             Err(_) => false,

@@ -321,7 +321,9 @@ impl<T> Future for TargetFuture<T> {
     /// If it was ready before.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         match &mut self.0 {
-            Inner::Ready(value) => Poll::Ready(value.take().expect("a future is not polled after it was ready")),
+            Inner::Ready(value) => {
+                Poll::Ready(value.take().expect("a future is not polled after it was ready"))
+            }
             Inner::Boxed(future) => future.as_mut().poll(cx),
         }
     }

@@ -1,4 +1,5 @@
 //! `Overflow::Block`: the publisher waits, and nothing is lost.
+#![allow(clippy::unwrap_used, reason = "functions beside tests are tests too")]
 
 mod support;
 
@@ -8,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use alk_pubsub_core::{
-    Bounds, Dynamic, Error, ErrorKind, EventTarget, InProcessEventTarget, Overflow, PubSub, Published, Subscription,
-    TargetFuture,
+    Bounds, Dynamic, Error, ErrorKind, EventTarget, InProcessEventTarget, Overflow, PubSub, Published,
+    Subscription, TargetFuture,
 };
 use futures_util::FutureExt;
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
 //! `close`: new calls fail, what is held is handed out, everybody is told once.
+#![allow(clippy::unwrap_used, reason = "functions beside tests are tests too")]
 
 mod support;
 
@@ -6,8 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use alk_pubsub_core::{
-    Bounds, ConnectionState, Delivery, Dynamic, Error, ErrorKind, Event, EventListener, EventTarget, Gap, GapReason,
-    InProcessEventTarget, Overflow, PubSub, Published, RoutedEventTarget, TargetFuture, TryRecvError, Upstream,
+    Bounds, ConnectionState, Delivery, Dynamic, Error, ErrorKind, Event, EventListener, EventTarget, Gap,
+    GapReason, InProcessEventTarget, Overflow, PubSub, Published, RoutedEventTarget, TargetFuture,
+    TryRecvError, Upstream,
 };
 use futures_util::FutureExt;
 use serde_json::json;
@@ -194,7 +196,8 @@ fn a_listener_may_close_its_target() {
     let told = Arc::new(Told::default());
     let _told = now(target.add_event_listener(interest("a"), told.clone()));
     let closer = target.clone();
-    let _closer = now(target.add_event_listener(interest("a"), Arc::new(move |_: &Event| now(closer.close()))));
+    let _closer =
+        now(target.add_event_listener(interest("a"), Arc::new(move |_: &Event| now(closer.close()))));
     assert_eq!(target.try_dispatch_event(event("a:1", 0)).unwrap().known_receivers(), Some(2));
     assert_eq!((told.events.load(Ordering::SeqCst), told.closed.load(Ordering::SeqCst)), (1, 1));
 }

@@ -1,4 +1,5 @@
 //! Dropping is unsubscribing: at once, from anywhere, without waiting and without panicking.
+#![allow(clippy::unwrap_used, reason = "functions beside tests are tests too")]
 
 mod support;
 
@@ -7,8 +8,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use alk_pubsub_core::{
-    Bounds, Dynamic, Event, EventTarget, InProcessEventTarget, ListenerGuard, Overflow, PubSub, RawSubscription,
-    Subscription, event_map,
+    Bounds, Dynamic, Event, EventTarget, InProcessEventTarget, ListenerGuard, Overflow, PubSub,
+    RawSubscription, Subscription, event_map,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
@@ -62,8 +63,9 @@ fn while_unwinding() {
     for overflow in ALL {
         let result = catch_unwind(AssertUnwindSafe(|| {
             let _subscription = subscribe_now(&target, overflow);
-            let _guard: ListenerGuard =
-                now(target.add_event_listener(interest("a:1"), Arc::new(|_: &Event| panic!("in a listener"))));
+            let _guard: ListenerGuard = now(
+                target.add_event_listener(interest("a:1"), Arc::new(|_: &Event| panic!("in a listener")))
+            );
             target.try_dispatch_event(event("a:1", 0)).unwrap();
             panic!("in a test");
         }));
@@ -83,9 +85,7 @@ fn at_the_end_of_a_thread() {
     let thread = std::thread::spawn({
         let target = target.clone();
         move || {
-            // Ours is dropped among the others that a thread has, also with something to say to the log.
             let bounds = Bounds::default().events(1);
-            let mut lagging = PubSub::<Dynamic>::new(target.clone());
             KEPT.with_borrow_mut(|kept| {
                 kept.push(subscribe(&target, "a:1"));
                 kept.push(now(target.subscribe_raw(interest("a"), bounds.overflow(Overflow::Block))));
@@ -93,8 +93,6 @@ fn at_the_end_of_a_thread() {
             });
             let _ = target.try_dispatch_event(event("a:1", 0));
             let _ = target.try_dispatch_event(event("b:1", 0));
-            lagging = lagging.clone();
-            drop(lagging);
         }
     });
     thread.join().unwrap();
@@ -180,11 +178,10 @@ fn payloads_may_publish_and_unsubscribe_when_they_are_dropped() {
             send();
             let bounds = Bounds::default().events(3).overflow(overflow);
             let raw = now(target.subscribe_raw(interest("a:1"), bounds));
-            let mut typed = futures_util::FutureExt::now_or_never(async {
-                pubsub.subscribe(Sent).bounds(bounds).await
-            })
-            .unwrap()
-            .unwrap();
+            let mut typed =
+                futures_util::FutureExt::now_or_never(async { pubsub.subscribe(Sent).bounds(bounds).await })
+                    .unwrap()
+                    .unwrap();
             let listener = now(target.add_event_listener(interest("a:1"), Arc::new(|_: &Event| {})));
             for round in 0..200 {
                 send();

@@ -1,4 +1,5 @@
 //! A target that only does what it must: subscriptions are kept by the provided method.
+#![allow(clippy::unwrap_used, reason = "functions beside tests are tests too")]
 
 mod support;
 
@@ -7,9 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use alk_pubsub_core::{
-    Bounds, Delivery, Dynamic, Error, ErrorKind, Event, EventListener, EventTarget, Gap, GapReason, InProcessEventTarget,
-    Interest, ListenerGuard, ListenerId, Overflow, PubSub, Published, RoutedEventTarget, StateWatch, Stats, TargetFuture,
-    Upstream,
+    Bounds, Delivery, Dynamic, Error, ErrorKind, Event, EventListener, EventTarget, Gap, GapReason,
+    InProcessEventTarget, Interest, ListenerGuard, ListenerId, Overflow, PubSub, Published,
+    RoutedEventTarget, StateWatch, Stats, TargetFuture, Upstream,
 };
 use futures_util::FutureExt;
 use serde_json::json;

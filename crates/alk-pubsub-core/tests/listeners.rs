@@ -1,4 +1,5 @@
 //! Callback listeners: order, re-entrancy, panics, removal, gaps.
+#![allow(clippy::unwrap_used, reason = "functions beside tests are tests too")]
 
 mod support;
 
@@ -6,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use alk_pubsub_core::{
-    Event, EventListener, EventTarget, Gap, GapReason, InProcessEventTarget, Interest, ListenerGuard, ListenerId,
-    RawSubscription,
+    Event, EventListener, EventTarget, Gap, GapReason, InProcessEventTarget, Interest, ListenerGuard,
+    ListenerId, RawSubscription,
 };
 
 use support::{Wire, event, interest, no_deadlock, now, subscribe};
@@ -71,7 +72,10 @@ fn it_hears_what_matches_from_when_it_was_added_until_it_is_removed() {
     assert_eq!(publish(&target, "a:1", 5), 1);
     drop(all_guard);
     assert_eq!(publish(&target, "a:1", 6), 0);
-    assert_eq!((of_topic.events(), of_type.events(), of_all.events()), (vec![1], vec![1, 2, 4], vec![1, 2, 3, 4, 5]));
+    assert_eq!(
+        (of_topic.events(), of_type.events(), of_all.events()),
+        (vec![1], vec![1, 2, 4], vec![1, 2, 3, 4, 5])
+    );
     assert_eq!(target.stats().interests, 0);
 }
 
@@ -216,7 +220,7 @@ fn gaps_are_heard_at_their_place() {
 #[test]
 fn listeners_that_overflow_are_told_also_who_came_in_between() {
     let target = InProcessEventTarget::in_process();
-    let late: Arc<Mutex<Option<(Arc<Notes>, ListenerGuard)>>> = Arc::default();
+    let late = Arc::new(Mutex::new(None));
     let _first = listen(&target, "a:1", {
         let (target, late) = (target.clone(), late.clone());
         let done = AtomicBool::new(false);
@@ -230,7 +234,7 @@ fn listeners_that_overflow_are_told_also_who_came_in_between() {
     });
     publish(&target, "a:1", 0);
     let late = late.lock().unwrap();
-    let (late, _) = late.as_ref().unwrap();
+    let (late, _): &(Arc<Notes>, ListenerGuard) = late.as_ref().unwrap();
     let missed: u64 = late.gaps().iter().filter_map(Gap::missed).sum();
     let heard = late.events();
     assert!(heard.len() as u64 + missed >= 2990, "{} and {missed}", heard.len());

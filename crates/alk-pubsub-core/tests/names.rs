@@ -1,7 +1,9 @@
 //! Names are what they say, whatever is in them.
+#![allow(clippy::unwrap_used, reason = "functions beside tests are tests too")]
 
 use alk_pubsub_core::{
-    Dynamic, Error, ErrorKind, EventType, Interest, MAX_ID_BYTES, MAX_TYPE_BYTES, NameError, PubSub, Topic, check_id,
+    Dynamic, Error, ErrorKind, EventType, Interest, MAX_ID_BYTES, MAX_TYPE_BYTES, NameError, PubSub, Topic,
+    check_id,
 };
 use proptest::prelude::*;
 

@@ -1,4 +1,5 @@
 //! Order and completeness with many publishers, subscribers and threads.
+#![allow(clippy::unwrap_used, reason = "functions beside tests are tests too")]
 
 mod support;
 
@@ -7,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use alk_pubsub_core::{
-    Bounds, Delivery, Dynamic, EventTarget, InProcessEventTarget, Overflow, PubSub, Receivers, Subscription, event_map,
+    Bounds, Delivery, Dynamic, EventTarget, InProcessEventTarget, Overflow, PubSub, Receivers, Subscription,
+    event_map,
 };
 use serde_json::{Value, json};
 
@@ -181,38 +183,27 @@ async fn racing_subscribe_and_unsubscribe_converge() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn what_is_received_and_what_is_missed_is_what_was_published() {
     let pubsub = PubSub::<Dynamic>::in_process();
-    let readers: Vec<_> = [1, 2, 7, 64, 500]
-        .map(|events| {
-            let pubsub = pubsub.clone();
-            async move {
-                let mut subscription =
-                    pubsub.subscribe_to("a", "1").capacity(events).await.unwrap().with_gaps();
-                tokio::spawn(async move {
-                    let (mut received, mut missed, mut next) = (0, 0, 0);
-                    while let Some(delivery) = subscription.recv().await {
-                        match delivery {
-                            Delivery::Event(event) => {
-                                assert_eq!(event.payload(), &Value::from(next));
-                                (received, next) = (received + 1, next + 1);
-                            }
-                            Delivery::Gap(gap) => {
-                                // At the exact place: what follows is what comes behind what was missed.
-                                missed += gap.missed().unwrap();
-                                next += gap.missed().unwrap();
-                            }
-                        }
+    let mut readers = Vec::new();
+    for events in [1, 2, 7, 64, 500] {
+        let mut subscription = pubsub.subscribe_to("a", "1").capacity(events).await.unwrap().with_gaps();
+        readers.push(tokio::spawn(async move {
+            let (mut received, mut missed, mut next) = (0, 0, 0);
+            while let Some(delivery) = subscription.recv().await {
+                match delivery {
+                    Delivery::Event(event) => {
+                        assert_eq!(event.payload(), &Value::from(next));
+                        (received, next) = (received + 1, next + 1);
                     }
-                    assert_eq!(subscription.subscription().missed(), missed);
-                    (received, missed)
-                })
+                    Delivery::Gap(gap) => {
+                        // At the exact place: what follows is what comes behind what was missed.
+                        missed += gap.missed().unwrap();
+                        next += gap.missed().unwrap();
+                    }
+                }
             }
-        })
-        .into_iter()
-        .collect();
-    let mut tasks = Vec::new();
-    for reader in readers {
-        let reader: tokio::task::JoinHandle<(u64, u64)> = reader.await;
-        tasks.push(reader);
+            assert_eq!(subscription.subscription().missed(), missed);
+            (received, missed)
+        }));
     }
     for number in 0..50_000u64 {
         pubsub.publish("a", "1", json!(number)).await.unwrap();
@@ -222,8 +213,8 @@ async fn what_is_received_and_what_is_missed_is_what_was_published() {
     }
     pubsub.close().await.unwrap();
     let mut missed_by_all = 0;
-    for task in tasks {
-        let (received, missed) = within(task).await.unwrap();
+    for reader in readers {
+        let (received, missed): (u64, u64) = within(reader).await.unwrap();
         assert_eq!(received + missed, 50_000);
         missed_by_all += missed;
     }

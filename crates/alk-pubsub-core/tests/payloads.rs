@@ -1,4 +1,5 @@
 //! Payloads: shared in process, decoded once, encoded once, digits and text preserved.
+#![allow(clippy::unwrap_used, reason = "functions beside tests are tests too")]
 
 mod support;
 
@@ -6,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use alk_pubsub_core::{
-    Delivery, Dynamic, Encoding, ErrorKind, Event, EventEnvelope, EventTarget, Gap, GapReason, InProcessEventTarget,
-    PubSub, TryRecvError, event_map,
+    Delivery, Dynamic, Encoding, ErrorKind, Event, EventEnvelope, EventTarget, Gap, GapReason,
+    InProcessEventTarget, PubSub, TryRecvError, event_map,
 };
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -1,8 +1,13 @@
-//! Why the hub does not start.
+//! Why a command fails.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+
+use alk_pubsub::{redis, ws_client};
+
+use crate::cli::{HubUrl, RedisUrl};
 
 /// What went wrong, for people to read.
 #[derive(Debug)]
@@ -13,19 +18,71 @@ pub(crate) enum Error {
     OpenToStrangers(SocketAddr),
     /// The system refuses what every program gets.
     System { doing: &'static str, source: io::Error },
+    /// Redis is not there, or does not let us in.
+    Redis { url: RedisUrl, source: redis::Error },
+    /// Redis was there, and will not be again.
+    RedisLost,
+    /// The hub is not there, or does not let us in.
+    Hub { url: HubUrl, source: ws_client::Error },
+    /// Something that is not true of the command line as such, but of what stands in it.
+    Usage(String),
+    /// Said in full.
+    Failed(String),
+    /// A call to whom we talk to was refused.
+    Refused { doing: String, source: alk_pubsub::Error },
 }
 
 impl Error {
-    /// The message and those of what caused it.
+    /// The code to end with.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Redis { source, .. } if source.kind() == redis::ErrorKind::Config => 2,
+            Self::Hub { source, .. } if source.kind() == ws_client::ErrorKind::Config => 2,
+            _ => 1,
+        }
+    }
+
+    /// The message and those of what caused it, and what can be done about it.
     pub(crate) fn with_sources(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(error) = source {
-            text = format!("{text}: {error}");
-            source = error.source();
+        let mut text = described(self);
+        if let Some(advice) = self.advice() {
+            text = format!("{text}\n{advice}");
         }
         text
     }
+
+    fn advice(&self) -> Option<String> {
+        match self {
+            Self::Hub { url, source } if source.kind() == ws_client::ErrorKind::Io && *url == HubUrl::default() => {
+                Some("Start a hub with `alk-hub serve`, or say where there is one with `--hub URL` (or `--redis URL`).".to_owned())
+            }
+            Self::Hub { source, .. } if source.kind() == ws_client::ErrorKind::Io => {
+                Some("Is `alk-hub serve` running there? `--hub URL` says where to look.".to_owned())
+            }
+            Self::Hub { source, .. } if source.kind() == ws_client::ErrorKind::Protocol => {
+                Some("A hub has its WebSockets at /ws, as in ws://127.0.0.1:7400/ws.".to_owned())
+            }
+            Self::Redis { source, .. } if source.kind() == redis::ErrorKind::Timeout => {
+                Some("Is it running there? `--redis URL` says where to look; try it with `redis-cli -u URL ping`.".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// An error's message and those of what caused it. What a message says already is not said again.
+pub(crate) fn described(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let cause = error.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+        source = error.source();
+    }
+    text
 }
 
 impl fmt::Display for Error {
@@ -39,15 +96,23 @@ impl fmt::Display for Error {
                  `--allow-anonymous publish` for one of them, or listen on a loopback address such as 127.0.0.1:7400."
             ),
             Self::System { doing, .. } => write!(f, "cannot {doing}"),
+            Self::Redis { url, .. } => write!(f, "cannot connect to Redis at {url}"),
+            Self::RedisLost => f.write_str("Redis is lost for good; the log says why"),
+            Self::Hub { url, .. } => write!(f, "cannot connect to the hub at {url}"),
+            Self::Usage(message) | Self::Failed(message) => f.write_str(message),
+            Self::Refused { doing, .. } => write!(f, "cannot {doing}"),
         }
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Listen { source, .. } | Self::System { source, .. } => Some(source),
-            Self::OpenToStrangers(_) => None,
+            Self::Redis { source, .. } => Some(source),
+            Self::Hub { source, .. } => Some(source),
+            Self::Refused { source, .. } => Some(source),
+            Self::OpenToStrangers(_) | Self::RedisLost | Self::Usage(_) | Self::Failed(_) => None,
         }
     }
 }

@@ -8,8 +8,16 @@ mod error;
 mod logging;
 mod numbers;
 mod page;
+mod progress;
+mod publish;
+mod remote;
 mod run;
 mod serve;
+mod signals;
+mod subscribe;
 
-pub use cli::{Anonymous, ByteSize, Cli, Command, LogFormat, ServeArgs, SlowConsumer};
+pub use cli::{
+    Anonymous, ByteSize, Cli, Command, HubUrl, LogFormat, PubArgs, RedisUrl, RemoteArgs, ServeArgs,
+    SlowConsumer, SubArgs,
+};
 pub use run::run;

@@ -18,3 +18,10 @@ pub(crate) fn init(format: LogFormat) {
         LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
     };
 }
+
+/// For commands that say themselves what there is to say: logs only where a level was set.
+pub(crate) fn init_if_asked(format: LogFormat) {
+    if std::env::var_os(LEVEL).is_some() {
+        init(format);
+    }
+}

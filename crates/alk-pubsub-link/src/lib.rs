@@ -25,10 +25,11 @@ pub use code::ErrorCode;
 pub use error::{Error, ErrorKind};
 pub use frame::{Control, Frame, Refusal, Welcome, Wire};
 pub use hub::{
-    AllowAll, Authorizer, ConnectionInfo, Denied, Effect, Limits, LinkFraming, Machine, Outbox, Serve, ServeOptions,
-    Session, SessionStats, Token, serve,
+    AllowAll, Authorizer, ConnectionInfo, Denied, Effect, Limits, LinkFraming, Machine, Outbox, Serve,
+    ServeOptions, Session, SessionStats, Token, serve,
 };
 pub use pipe::{Frames, LengthDelimited, LengthPrefixed, MemoryPipe, Pipe, Received, memory_pipe};
 pub use spoke::{
-    Connector, LinkEventTarget, LinkUpstream, Offline, Reconnect, SpokeOptions, SpokeStats, connect, link_over,
+    Connector, LinkEventTarget, LinkUpstream, Offline, Reconnect, SpokeOptions, SpokeStats, connect,
+    link_over,
 };

@@ -122,8 +122,9 @@ impl Builder {
         self
     }
 
-    /// How many messages may wait between the thread that reads them and the one that sorts them. Beyond that the
-    /// oldest are lost, as a gap. Rounded up to a power of two; each takes about 720 bytes. Default 16,384.
+    /// How many messages may wait between the thread that reads them and the one that sorts them. The reader is held up
+    /// when a quarter of it is full; should it be full all the same, the oldest are lost, as a gap. Rounded up to a power of
+    /// two; each takes about 720 bytes. Default 16,384, at most 1,048,576.
     pub fn receive_capacity(mut self, messages: usize) -> Self {
         self.config.receive_capacity = messages;
         self
@@ -166,6 +167,9 @@ impl Builder {
         let channels = Channels::new(config.prefix.clone(), config.sharded)?;
         if config.max_in_flight == 0 || config.receive_capacity == 0 {
             return Err(Error::config("`max_in_flight` and `receive_capacity` must be at least 1"));
+        }
+        if config.receive_capacity > 1 << 20 {
+            return Err(Error::config("`receive_capacity` must be at most 1,048,576"));
         }
         let threads = Threads::new();
         let started = |cause| Error::with_source(ErrorKind::Config, "a thread cannot be started", cause);

@@ -27,7 +27,9 @@ pub(crate) struct Inbox {
     /// Interests that miss events since a connection was lost, and have not been told.
     gaps: HashSet<Interest>,
     /// The copy for the topic's listeners, behind which that for the type's listeners comes.
-    last: Option<(Event, Bytes)>,
+    last: Option<Event>,
+    /// Whether types have been asked for on this connection, so that there may be copies.
+    has_types: bool,
     refused: Refused,
 }
 
@@ -54,6 +56,7 @@ impl Inbox {
             everything,
             gaps: HashSet::new(),
             last: None,
+            has_types: false,
             refused: Refused { count: refused, unspoken: 0, spoken: None },
         }
     }
@@ -61,20 +64,15 @@ impl Inbox {
     pub(crate) fn message(&mut self, kind: Kind, channel: &str, payload: &[u8]) {
         // One PUBLISH that both a topic and its type are subscribed to arrives twice, directly behind each other.
         let event = match self.last.take() {
-            Some((event, envelope))
-                if kind == Kind::Pattern && *envelope == *payload && self.is_on(channel, &event) =>
-            {
-                event
-            }
+            Some(event) if kind == Kind::Pattern && self.is_copy(&event, channel, payload) => event,
             _ => {
                 // A part of the read buffer would keep all of it.
-                let envelope = Bytes::copy_from_slice(payload);
-                let Some(event) = self.event(channel, envelope.clone()) else {
+                let Some(event) = self.event(channel, Bytes::copy_from_slice(payload)) else {
                     self.refused.count(channel);
                     return;
                 };
-                if kind != Kind::Pattern {
-                    self.last = Some((event.clone(), envelope));
+                if self.has_types && kind != Kind::Pattern {
+                    self.last = Some(event.clone());
                 }
                 event
             }
@@ -90,6 +88,11 @@ impl Inbox {
         self.router.deliver(event, scope);
     }
 
+    /// These are asked for now.
+    pub(crate) fn asked<'a>(&mut self, interests: impl IntoIterator<Item = &'a Interest>) {
+        self.has_types |= interests.into_iter().any(|interest| matches!(interest, Interest::Type(_)));
+    }
+
     /// So many messages were lost here, and nobody knows whose they were unless there is only one it can be.
     pub(crate) fn lagged(&mut self, messages: u64) {
         self.last = None;
@@ -103,7 +106,7 @@ impl Inbox {
 
     /// The connection is lost. The gap is told when an interest is active again, or a newer event comes.
     pub(crate) fn connection_lost(&mut self) {
-        self.last = None;
+        (self.last, self.has_types) = (None, false);
         self.gaps.extend(self.interests.connection_lost());
     }
 
@@ -136,8 +139,9 @@ impl Inbox {
         self.decided(&interest);
     }
 
-    fn is_on(&self, channel: &str, event: &Event) -> bool {
+    fn is_copy(&self, event: &Event, channel: &str, payload: &[u8]) -> bool {
         self.channels.parse(channel) == Some((event.topic().event_type().as_str(), event.topic().id()))
+            && event.encode(&self.encoding).is_ok_and(|envelope| *envelope == *payload)
     }
 
     /// The event, if it is one and is what the channel says.

@@ -239,3 +239,102 @@ impl Drop for Place {
         drop(gone);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    fn outbox(most_in_flight: usize, offline: Offline) -> Outbox {
+        let outbox = Outbox::new(most_in_flight, offline);
+        outbox.connected();
+        outbox
+    }
+
+    fn publish(outbox: &Outbox, channel: &str) -> Result<Place, ErrorKind> {
+        outbox.publish(channel.to_owned(), Bytes::from_static(b"12345678")).map_err(|error| error.kind())
+    }
+
+    fn taken(outbox: &Outbox) -> Vec<Outgoing> {
+        let mut taken = Vec::new();
+        outbox.take(&mut taken);
+        taken
+    }
+
+    fn channels(taken: &[Outgoing]) -> Vec<&str> {
+        taken.iter().map(|outgoing| &*outgoing.channel).collect()
+    }
+
+    #[test]
+    fn what_is_in_flight_is_bounded_and_the_order_is_that_of_the_calls() {
+        let outbox = outbox(2, Offline::Fail);
+        let places: Vec<_> =
+            ["a", "b", "c"].iter().map(|channel| publish(&outbox, channel).unwrap()).collect();
+        let first = taken(&outbox);
+        assert_eq!(channels(&first), ["a", "b"]);
+        assert!(taken(&outbox).is_empty());
+        assert!(outbox.answered(1));
+        assert_eq!(channels(&taken(&outbox)), ["c"]);
+        assert!(!outbox.answered(2));
+        assert!(outbox.flushed().now_or_never().is_some());
+        drop(places);
+    }
+
+    #[test]
+    fn who_does_not_wait_is_told_when_there_is_no_room() {
+        let outbox = outbox(1, Offline::Fail);
+        let publish = || outbox.try_publish("a".to_owned(), Bytes::new()).unwrap();
+        assert_eq!(publish(), Some(()));
+        assert_eq!(publish(), None);
+        assert_eq!(taken(&outbox).len(), 1);
+        assert_eq!(publish(), None);
+        outbox.answered(1);
+        assert_eq!(publish(), Some(()));
+    }
+
+    #[test]
+    fn who_stops_waiting_for_room_takes_the_event_along() {
+        let outbox = outbox(1, Offline::Fail);
+        let first = publish(&outbox, "a").unwrap();
+        let second = publish(&outbox, "b").unwrap();
+        let third = publish(&outbox, "c").unwrap();
+        drop(second);
+        // There is room for the first, so it is as good as sent.
+        drop(first);
+        assert_eq!(channels(&taken(&outbox)), ["a"]);
+        outbox.answered(1);
+        assert_eq!(channels(&taken(&outbox)), ["c"]);
+        drop(third);
+    }
+
+    #[test]
+    fn without_a_connection_what_waits_fails_or_is_kept_within_its_bound() {
+        let failing = outbox(1, Offline::Fail);
+        let place = publish(&failing, "a").unwrap();
+        failing.disconnected();
+        assert_eq!(place.answer().now_or_never().unwrap().unwrap_err().kind(), ErrorKind::Disconnected);
+        assert_eq!(publish(&failing, "b").err(), Some(ErrorKind::Disconnected));
+
+        let keeping = outbox(10, Offline::Buffer { bytes: 20 });
+        keeping.disconnected();
+        let kept = [publish(&keeping, "a").unwrap(), publish(&keeping, "b").unwrap()];
+        assert_eq!(publish(&keeping, "c").err(), Some(ErrorKind::Disconnected));
+        assert!(taken(&keeping).is_empty());
+        keeping.connected();
+        assert_eq!(channels(&taken(&keeping)), ["a", "b"]);
+        drop(kept);
+    }
+
+    #[test]
+    fn after_the_end_nothing_is_taken_and_what_waits_is_told_why() {
+        let outbox = outbox(1, Offline::Fail);
+        let place = publish(&outbox, "a").unwrap();
+        outbox.close();
+        assert_eq!(publish(&outbox, "b").err(), Some(ErrorKind::Closed));
+        assert!(outbox.flushed().now_or_never().is_none());
+        outbox.abandon(&Error::new(ErrorKind::Auth, "wrong"));
+        assert_eq!(place.answer().now_or_never().unwrap().unwrap_err().kind(), ErrorKind::Auth);
+        assert!(outbox.flushed().now_or_never().is_some());
+    }
+}

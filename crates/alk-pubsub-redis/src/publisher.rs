@@ -126,9 +126,16 @@ impl InFlight {
         self.outbox.take(outgoing);
         for Outgoing { channel, envelope, reply } in outgoing.drain(..) {
             let answer = connection.publish(channel, envelope);
+            let outbox = self.outbox.clone();
             self.answers.push(Box::pin(async move {
                 let answer = answer.await;
-                let lost = answer.as_ref().err().filter(|error| error.kind() == ErrorKind::Timeout).cloned();
+                let gone =
+                    |error: &&Error| matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Timeout);
+                let lost = answer.as_ref().err().filter(gone).cloned();
+                if lost.is_some() {
+                    // Before anybody is told: who hears that there is no connection and tries again hears it again.
+                    outbox.disconnected();
+                }
                 tell(reply, answer);
                 lost
             }));

@@ -92,7 +92,9 @@ impl<D: Driver> Subscriber<D> {
         loop {
             if step.is_none() {
                 if machine.is_resting() {
-                    machine.ask(interests.take_changes(BATCH));
+                    let changes = interests.take_changes(BATCH);
+                    self.inbox.asked(&changes.added);
+                    machine.ask(changes);
                 }
                 step = start(machine.next(), connection);
                 if step.is_none() {

@@ -78,7 +78,7 @@ async fn come_and_go(topics: usize) {
         line.split(' ').next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) / 1024
     };
     let mut sizes = Vec::new();
-    for round in 0..4 {
+    for round in 0..6 {
         let subscribing =
             (0..topics).map(|topic| pubsub.subscribe_to("many", format!("{round}-{topic}")).into_future());
         let subscriptions =
@@ -89,6 +89,8 @@ async fn come_and_go(topics: usize) {
         sizes.push(memory());
     }
     println!("MiB after each round: {sizes:?}");
-    assert!(sizes[3] <= sizes[1] + sizes[1] / 10, "memory does not return: {sizes:?}");
+    // The allocator keeps what it was given back, more or less of it; what stays in use would add up, and 100 bytes for
+    // each topic would be 30 MiB here.
+    assert!(sizes[5] <= sizes[2] + 48, "memory does not return: {sizes:?}");
     assert_eq!(pubsub.stats().interests, 0);
 }

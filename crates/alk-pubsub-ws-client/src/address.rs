@@ -6,6 +6,7 @@ use alk_pubsub_link::{Error, ErrorKind};
 #[derive(Debug, Clone)]
 pub(crate) struct Address {
     uri: Uri,
+    #[cfg(feature = "tls")]
     pub(crate) secure: bool,
     /// Without the brackets of an IPv6 address.
     pub(crate) host: String,
@@ -15,8 +16,9 @@ pub(crate) struct Address {
 impl Address {
     pub(crate) fn parse(url: &str) -> Result<Self, Error> {
         let wrong = |message: &'static str| Error::new(ErrorKind::Config, message);
-        let uri: Uri =
-            url.parse().map_err(|error| Error::with_source(ErrorKind::Config, "the hub's address is no URL", error))?;
+        let uri: Uri = url
+            .parse()
+            .map_err(|error| Error::with_source(ErrorKind::Config, "the hub's address is no URL", error))?;
         let secure = match uri.scheme_str() {
             Some("ws") => false,
             Some("wss") => true,
@@ -24,7 +26,9 @@ impl Address {
         };
         let authority = uri.authority().ok_or_else(|| wrong("the hub's address names no host"))?;
         if authority.as_str().contains('@') {
-            return Err(wrong("a user or password does not belong into the hub's address; set a token or a header"));
+            return Err(wrong(
+                "a user or password does not belong into the hub's address; set a token or a header",
+            ));
         }
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         if host.is_empty() {
@@ -41,7 +45,13 @@ impl Address {
             None if secure => 443,
             None => 80,
         };
-        Ok(Self { secure, host, port, uri })
+        Ok(Self {
+            #[cfg(feature = "tls")]
+            secure,
+            host,
+            port,
+            uri,
+        })
     }
 
     pub(crate) fn uri(&self) -> &Uri {
@@ -70,7 +80,9 @@ mod tests {
         for (url, secure, host, port, authority) in cases {
             match Address::parse(url) {
                 Ok(address) => {
-                    assert_eq!((address.secure, &*address.host, address.port), (secure, host, port), "{url}");
+                    #[cfg(feature = "tls")]
+                    assert_eq!(address.secure, secure, "{url}");
+                    assert_eq!((&*address.host, address.port), (host, port), "{url}");
                     assert_eq!(address.authority(), authority, "{url}");
                 }
                 Err(error) => assert!(secure && !cfg!(feature = "tls"), "{url}: {error}"),
@@ -81,8 +93,18 @@ mod tests {
     #[test]
     fn what_is_no_address_of_a_hub_is_refused() {
         let wrong = [
-            "", "/ws", "hub.example", "hub.example:80", "http://hub.example", "ws:///ws", "ws://", "ws://a b/",
-            "ws://user:secret@hub.example/", "redis://hub.example", "ws://[::1", "ws://hub.example:99999/",
+            "",
+            "/ws",
+            "hub.example",
+            "hub.example:80",
+            "http://hub.example",
+            "ws:///ws",
+            "ws://",
+            "ws://a b/",
+            "ws://user:secret@hub.example/",
+            "redis://hub.example",
+            "ws://[::1",
+            "ws://hub.example:99999/",
         ];
         for url in wrong {
             let error = Address::parse(url).expect_err(url);

@@ -47,7 +47,10 @@ impl WsClientBuilder {
             (Some(name), Ok(value)) => {
                 self.config.headers.append(name, value);
             }
-            _ => self.set_wrong(Error::new(ErrorKind::Config, "a header is not valid, or one of the handshake's own")),
+            _ => self.set_wrong(Error::new(
+                ErrorKind::Config,
+                "a header is not valid, or one of the handshake's own",
+            )),
         }
         self
     }

@@ -57,13 +57,15 @@ impl WsConnector {
             Source::Tcp => open(&self.address, &self.config).await,
             Source::Stream(stream, _) => {
                 let stream = stream.lock().unwrap_or_else(PoisonError::into_inner).take();
-                stream.ok_or_else(|| Error::new(ErrorKind::Closed, "the connection has ended").retryable(false))
+                stream
+                    .ok_or_else(|| Error::new(ErrorKind::Closed, "the connection has ended").retryable(false))
             }
         }
     }
 
     async fn request(&self) -> Result<Request<()>, Error> {
-        let wrong = |error: http::Error| Error::with_source(ErrorKind::Config, "the request cannot be made", error);
+        let wrong =
+            |error: http::Error| Error::with_source(ErrorKind::Config, "the request cannot be made", error);
         let mut request = Request::builder()
             .uri(self.address.uri().clone())
             .header(header::HOST, self.address.authority())
@@ -102,7 +104,9 @@ impl Connector for WsConnector {
             .await
             .map_err(|error| handshake(error, self.config.token.may_change()))?;
         let wire = response.headers().get(header::SEC_WEBSOCKET_PROTOCOL).map_or(Some(Wire::Json), wire);
-        let wire = wire.ok_or_else(|| Error::new(ErrorKind::Protocol, "the hub chose a subprotocol that is not known"))?;
+        let wire = wire.ok_or_else(|| {
+            Error::new(ErrorKind::Protocol, "the hub chose a subprotocol that is not known")
+        })?;
         Ok(WsPipe::new(socket, wire))
     }
 
@@ -117,6 +121,9 @@ fn wire(subprotocol: &HeaderValue) -> Option<Wire> {
 
 impl fmt::Debug for WsConnector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WsConnector").field("hub", &self.address.authority()).field("config", &self.config).finish()
+        f.debug_struct("WsConnector")
+            .field("hub", &self.address.authority())
+            .field("config", &self.config)
+            .finish()
     }
 }

@@ -25,7 +25,9 @@ pub(crate) fn broken(error: tungstenite::Error) -> Error {
 pub(crate) fn handshake(error: tungstenite::Error, another_token: bool) -> Error {
     match error {
         tungstenite::Error::Http(response) => refused(&response, another_token),
-        tungstenite::Error::Io(_) => Error::with_source(ErrorKind::Io, "the WebSocket handshake broke", error),
+        tungstenite::Error::Io(_) => {
+            Error::with_source(ErrorKind::Io, "the WebSocket handshake broke", error)
+        }
         error => Error::with_source(ErrorKind::Protocol, "the server does not answer as a hub does", error),
     }
 }
@@ -38,13 +40,16 @@ fn refused(response: &Response<Option<Vec<u8>>>, another_token: bool) -> Error {
             return Error::new(ErrorKind::Refused, message).retryable(another_token);
         }
         _ if status.is_redirection() => {
-            let message = format!("the server redirects ({status}), which is not followed: use the hub's own address");
+            let message =
+                format!("the server redirects ({status}), which is not followed: use the hub's own address");
             return Error::new(ErrorKind::Protocol, message);
         }
         _ => {}
     }
-    let error = Error::new(ErrorKind::Protocol, format!("the server answered {status} instead of a WebSocket"));
-    let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let error =
+        Error::new(ErrorKind::Protocol, format!("the server answered {status} instead of a WebSocket"));
+    let retry_after =
+        response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     match retry_after {
         Some(seconds) => error.after(Duration::from_secs(seconds)),
         None => error,
@@ -77,7 +82,10 @@ mod tests {
     fn other_answers_may_change() {
         for status in [200, 301, 302, 307, 400, 404, 426, 429, 500, 502, 503] {
             let error = http(status, &[("location", "http://elsewhere.example")], false);
-            assert_eq!((error.kind(), error.is_retryable(), error.retry_after()), (ErrorKind::Protocol, true, None));
+            assert_eq!(
+                (error.kind(), error.is_retryable(), error.retry_after()),
+                (ErrorKind::Protocol, true, None)
+            );
             assert!(error.to_string().contains(&status.to_string()), "{error}");
         }
     }

@@ -86,6 +86,15 @@ impl WsPipe {
     }
 }
 
+/// As much of a reason as a close frame can hold.
+fn short(reason: &str) -> &str {
+    let mut end = reason.len().min(MAX_REASON);
+    while !reason.is_char_boundary(end) {
+        end -= 1;
+    }
+    &reason[..end]
+}
+
 impl Pipe for WsPipe {
     fn wire(&self) -> Wire {
         self.wire
@@ -93,7 +102,9 @@ impl Pipe for WsPipe {
 
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Received, Error>>> {
         let received = match ready!(Pin::new(&mut self.socket).poll_next(cx)) {
-            None | Some(Err(tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed)) => None,
+            None | Some(Err(tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed)) => {
+                None
+            }
             Some(Ok(Message::Text(text))) => Some(Ok(Received::Frame(text.into()))),
             Some(Ok(Message::Binary(bytes))) => Some(Ok(Received::Frame(bytes))),
             Some(Ok(_)) => Some(Ok(Received::Pulse)),
@@ -126,8 +137,7 @@ impl Pipe for WsPipe {
         if !self.closing {
             ready!(self.poll_hand_over(cx))?;
             ready!(Pin::new(&mut self.socket).poll_ready(cx)).map_err(broken)?;
-            let reason = &reason[..reason.floor_char_boundary(MAX_REASON)];
-            let frame = CloseFrame { code: WsCloseCode::from(code.code()), reason: reason.into() };
+            let frame = CloseFrame { code: WsCloseCode::from(code.code()), reason: short(reason).into() };
             self.closing = true;
             match Pin::new(&mut self.socket).start_send(Message::Close(Some(frame))) {
                 // The other end was faster.
@@ -152,6 +162,9 @@ impl Pipe for WsPipe {
 
 impl fmt::Debug for WsPipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WsPipe").field("wire", &self.wire).field("waiting", &self.waiting_bytes).finish_non_exhaustive()
+        f.debug_struct("WsPipe")
+            .field("wire", &self.wire)
+            .field("waiting", &self.waiting_bytes)
+            .finish_non_exhaustive()
     }
 }

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use alk_pubsub_core::{
-    Bounds, Error as PubSubError, Event, EventListener, EventTarget, Interest, ListenerGuard, ListenerId, Published,
-    RawSubscription, StateWatch, Stats, TargetFuture,
+    Bounds, Error as PubSubError, Event, EventListener, EventTarget, Interest, ListenerGuard, ListenerId,
+    Published, RawSubscription, StateWatch, Stats, TargetFuture,
 };
 use alk_pubsub_link::{Error, LinkEventTarget, LinkUpstream, SpokeStats};
 use tokio::io::{AsyncRead, AsyncWrite};

@@ -47,5 +47,6 @@ async fn default_config() -> Result<Arc<ClientConfig>, Error> {
             .with_no_client_auth();
         Ok(Arc::new(config))
     });
-    read.await.map_err(|error| Error::with_source(ErrorKind::Config, "root certificates cannot be read", error))?
+    read.await
+        .map_err(|error| Error::with_source(ErrorKind::Config, "root certificates cannot be read", error))?
 }

@@ -46,9 +46,9 @@ impl Token {
             Self::None => Ok(None),
             Self::Fixed(header) => Ok(Some(header.clone())),
             Self::Provided(provider) => {
-                let token = provider()
-                    .await
-                    .map_err(|error| Error::with_source(ErrorKind::Io, "the token provider has no token", error))?;
+                let token = provider().await.map_err(|error| {
+                    Error::with_source(ErrorKind::Io, "the token provider has no token", error)
+                })?;
                 header(&token).map(Some)
             }
         }

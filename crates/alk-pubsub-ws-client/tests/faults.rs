@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alk_pubsub_core::{Bounds, Delivery, Dynamic, PubSub};
+use alk_pubsub_testkit::{Proxy, Schedule};
 use alk_pubsub_ws_client::{Reconnect, WsClientEventTarget};
 use serde_json::json;
-use support::proxy::{Proxy, Schedule};
 use support::{Hub, in_time};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -53,7 +53,7 @@ struct Seen {
 }
 
 async fn schedule(hub: &Hub, seed: u64) -> Seen {
-    let schedule = Schedule { seed, within_bytes: 6000, max_delay: Duration::from_millis(20) };
+    let schedule = Schedule::random(seed, 6000, Duration::from_millis(20));
     let proxy = Proxy::start(hub.address, schedule).await.expect("a port");
     let millis = Duration::from_millis;
     let target = WsClientEventTarget::builder(format!("ws://{}/ws", proxy.address()))
@@ -115,7 +115,8 @@ async fn schedule(hub: &Hub, seed: u64) -> Seen {
     .await;
     hub.pubsub().publish("fault", &down, json!(EVENTS)).await.expect("in process");
 
-    let mut seen = Seen { faults: proxy.faults(), connections: target.spoke_stats().connections, ..Seen::default() };
+    let mut seen =
+        Seen { faults: proxy.faults(), connections: target.spoke_stats().connections, ..Seen::default() };
     let mut expected = 0;
     let mut gap_before = false;
     while expected <= EVENTS {
@@ -127,7 +128,10 @@ async fn schedule(hub: &Hub, seed: u64) -> Seen {
             Delivery::Event(event) => {
                 let n = event.payload().as_u64().expect("a number");
                 assert!(n >= expected, "seed {seed}: {n} came after {expected}: doubled or out of order");
-                assert!(n == expected || gap_before, "seed {seed}: {expected}..{n} are missing without a gap");
+                assert!(
+                    n == expected || gap_before,
+                    "seed {seed}: {expected}..{n} are missing without a gap"
+                );
                 (expected, gap_before) = (n + 1, false);
                 seen.received += 1;
             }
@@ -144,7 +148,10 @@ async fn schedule(hub: &Hub, seed: u64) -> Seen {
             n => arrived.push(n),
         }
     }
-    assert!(arrived.windows(2).all(|pair| pair[0] < pair[1]), "seed {seed}: doubled or out of order: {arrived:?}");
+    assert!(
+        arrived.windows(2).all(|pair| pair[0] < pair[1]),
+        "seed {seed}: doubled or out of order: {arrived:?}"
+    );
     for n in &acknowledged {
         assert!(arrived.binary_search(n).is_ok(), "seed {seed}: {n} was acknowledged and is not there");
     }

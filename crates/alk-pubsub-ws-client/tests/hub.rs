@@ -119,7 +119,12 @@ async fn a_byte_stream_does_for_a_connection() {
     drop(connection);
     server.drain(Duration::from_secs(30)).await;
     let mut state = target.state();
-    in_time("ended", async { while state.current() != ConnectionState::Closed { state.changed().await; } }).await;
+    in_time("ended", async {
+        while state.current() != ConnectionState::Closed {
+            state.changed().await;
+        }
+    })
+    .await;
 
     // The handshake done over it.
     let hub = Hub::start();
@@ -135,7 +140,8 @@ async fn hubs_make_a_tree_and_an_event_crosses_it_once() {
     let uplink = root.spoke().await;
     let branch = Hub::serve(([127, 0, 0, 1], 0).into(), || WsServerEventTarget::new(uplink));
     let leaves = [branch.spoke().await, branch.spoke().await, root.spoke().await];
-    let pubsubs: Vec<_> = leaves.into_iter().map(PubSub::<Dynamic>::new).chain([root.pubsub(), branch.pubsub()]).collect();
+    let pubsubs: Vec<_> =
+        leaves.into_iter().map(PubSub::<Dynamic>::new).chain([root.pubsub(), branch.pubsub()]).collect();
     let mut subscriptions = Vec::new();
     for pubsub in &pubsubs {
         subscriptions.push(pubsub.subscribe_all().await.expect("granted"));
@@ -207,7 +213,10 @@ async fn servers_that_are_no_hubs_are_told_from_hubs() {
     let cases = [
         ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", WsErrorKind::Protocol),
         ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", WsErrorKind::Protocol),
-        ("HTTP/1.1 302 Found\r\nLocation: ws://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", WsErrorKind::Protocol),
+        (
+            "HTTP/1.1 302 Found\r\nLocation: ws://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
+            WsErrorKind::Protocol,
+        ),
         ("HTTP/1.1 101 Switching Protocols\r\n\r\n", WsErrorKind::Protocol),
         ("SSH-2.0-OpenSSH_9.2\r\n", WsErrorKind::Protocol),
         ("", WsErrorKind::Protocol),

@@ -64,7 +64,8 @@ async fn fifty_spokes_are_back_within_five_seconds_with_one_gap_each_and_nothing
 
     let attempts = hub.accepted.lock().expect("no panic").clone();
     let after: Vec<_> = attempts.iter().map(|at| at.duration_since(started).as_millis()).collect();
-    let most = after.iter().map(|at| after.iter().filter(|other| (*at..at + 50).contains(*other)).count()).max();
+    let most =
+        after.iter().map(|at| after.iter().filter(|other| (*at..at + 50).contains(*other)).count()).max();
     println!(
         "{SPOKES} spokes × {TOPICS} topics were back {all_back:?} after the hub was; {} attempts over {} ms, at most {} within 50 ms",
         after.len(),
@@ -76,14 +77,13 @@ async fn fifty_spokes_are_back_within_five_seconds_with_one_gap_each_and_nothing
     assert!(most.unwrap_or(0) <= SPOKES / 2, "{after:?}");
 }
 
-type Spoke = (
-    alk_pubsub_ws_client::WsClientEventTarget,
-    Vec<(String, alk_pubsub_core::WithGaps<serde_json::Value>)>,
-);
+type Spoke =
+    (alk_pubsub_ws_client::WsClientEventTarget, Vec<(String, alk_pubsub_core::WithGaps<serde_json::Value>)>);
 
 /// One event on each topic that anybody has.
 async fn publish(hub: &Hub, spokes: &[Spoke], payload: &str) {
-    let mut ids: Vec<_> = spokes.iter().flat_map(|(_, subscriptions)| subscriptions.iter().map(|(id, _)| id)).collect();
+    let mut ids: Vec<_> =
+        spokes.iter().flat_map(|(_, subscriptions)| subscriptions.iter().map(|(id, _)| id)).collect();
     ids.sort();
     ids.dedup();
     for id in ids {

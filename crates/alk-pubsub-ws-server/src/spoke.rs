@@ -2,8 +2,8 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use alk_pubsub_core::{
-    Bounds, Error, ErrorKind, Event, EventListener, EventTarget, Interest, ListenerGuard, ListenerId,
-    Published, RawSubscription, RoutedEventTarget, Router, StateWatch, Stats, TargetFuture, Upstream,
+    Error, ErrorKind, Event, EventTarget, Published, RoutedEventTarget, Router, TargetFuture, Upstream,
+    forward_event_target,
 };
 
 use crate::connection::Shared;
@@ -52,47 +52,7 @@ impl Upstream for ToSpoke {
     }
 }
 
-impl EventTarget for SpokeEventTarget {
-    fn dispatch_event(&self, event: Event) -> TargetFuture<Result<Published, Error>> {
-        self.0.dispatch_event(event)
-    }
-
-    fn try_dispatch_event(&self, event: Event) -> Result<Published, Error> {
-        self.0.try_dispatch_event(event)
-    }
-
-    fn add_event_listener(
-        &self,
-        interest: Interest,
-        listener: Arc<dyn EventListener>,
-    ) -> TargetFuture<Result<ListenerGuard, Error>> {
-        self.0.add_event_listener(interest, listener)
-    }
-
-    fn remove_event_listener(&self, listener: ListenerId) -> bool {
-        self.0.remove_event_listener(listener)
-    }
-
-    fn subscribe_raw(
-        &self,
-        interest: Interest,
-        bounds: Bounds,
-    ) -> TargetFuture<Result<RawSubscription, Error>> {
-        self.0.subscribe_raw(interest, bounds)
-    }
-
-    fn close(&self) -> TargetFuture<Result<(), Error>> {
-        self.0.close()
-    }
-
-    fn state(&self) -> StateWatch {
-        self.0.state()
-    }
-
-    fn stats(&self) -> Stats {
-        self.0.stats()
-    }
-}
+forward_event_target!(SpokeEventTarget, |spoke| spoke.0);
 
 impl fmt::Debug for SpokeEventTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

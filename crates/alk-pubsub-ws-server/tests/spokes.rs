@@ -130,7 +130,7 @@ async fn each_refused_topic_has_an_error_of_its_own() {
 #[tokio::test]
 async fn bad_frames_are_refused_and_too_many_close_the_connection() {
     let hub = WsServerEventTarget::builder(alk_pubsub_core::InProcessEventTarget::default())
-        .limits(limits(|limits| limits.max_bad_frames = 8))
+        .limits(limits(|limits| limits.max_bad_frames = 9))
         .build();
     let mut spoke = Spoke::connect(start(&hub).await).await;
     let bad = [
@@ -141,6 +141,7 @@ async fn bad_frames_are_refused_and_too_many_close_the_connection() {
         (r#"{"type":"a","id":null}"#, "bad_frame"),
         (r#"{"type":"a b"}"#, "bad_topic"),
         (r#"{"type":"__published","payload":{"receivers":1}}"#, "reserved_type"),
+        (r#"{"type":"__welcome","id":"w"}"#, "reserved_type"),
         (r#"{"type":"__nothing"}"#, "reserved_type"),
     ];
     for (frame, code) in bad {
@@ -337,4 +338,42 @@ async fn a_stream_that_is_already_upgraded_can_be_added() {
     connection.close(CloseCode::Policy, "enough", None);
     let frame = in_time(futures_util::StreamExt::next(&mut socket)).await.unwrap().unwrap();
     assert!(frame.to_text().unwrap().contains("__close"));
+}
+
+#[tokio::test]
+async fn a_slow_spoke_that_reads_lives_through_heartbeats_it_cannot_answer_in_time() {
+    let hub = WsServerEventTarget::builder(alk_pubsub_core::InProcessEventTarget::default())
+        .limits(limits(|limits| {
+            limits.heartbeat = Duration::from_millis(300);
+            limits.heartbeat_timeout = Duration::from_millis(700);
+        }))
+        .build();
+    // A pipe with room for little, so that pings stand behind what was not read.
+    let (mut near, far) = tokio::io::duplex(16 << 10);
+    let connection = hub.add_connection(far, None).unwrap();
+    let subscribe = br#"{"type":"__subscribe","id":"","payload":{"topics":["n"]}}"#;
+    let mut frame = vec![0x81, 0x80 | subscribe.len() as u8, 0, 0, 0, 0];
+    frame.extend_from_slice(subscribe);
+    tokio::io::AsyncWriteExt::write_all(&mut near, &frame).await.unwrap();
+    let pubsub = PubSub::<Dynamic>::new(hub.clone());
+    in_time(async {
+        while pubsub.stats().subscribers == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    for n in 0..500 {
+        pubsub.publish("n", "", json!([n, "x".repeat(1000)])).await.unwrap();
+    }
+    // It takes seconds to read it all, answers no ping, and is there at the end.
+    let mut piece = vec![0; 8 << 10];
+    let mut every = tokio::time::interval(Duration::from_millis(50));
+    let mut read = 0;
+    while read < 500_000 {
+        every.tick().await;
+        let taken = in_time(tokio::io::AsyncReadExt::read(&mut near, &mut piece)).await.unwrap();
+        assert!(taken > 0, "the hub has closed a spoke that reads, after {read} bytes");
+        read += taken;
+    }
+    assert!(hub.connection(connection.id()).is_some());
 }

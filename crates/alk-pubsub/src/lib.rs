@@ -27,15 +27,25 @@
 //!
 //! | feature | module | what it adds |
 //! | --- | --- | --- |
+//! | `redis` | `redis` | Redis as the upstream: one topic space across processes |
+//! | `ws-client` | `ws_client` | a hub at the other end of a WebSocket, as an event target |
 //! | `ws-server` | `ws_server` | a WebSocket hub over any event target, as an axum handler |
 //! | `sse` | `sse` | server-sent events and HTTP publish over any event target, as axum handlers |
+//! | `worker` | `worker` | threads and child processes that share events with their host |
 //! | `msgpack` | | MessagePack beside JSON |
+//! | `tls` | | TLS for `redis` and `ws-client` |
 //! | `full` | | all of them |
 //!
 //! None is on by default, and none brings along what another needs.
 
+#[cfg(feature = "redis")]
+pub mod redis;
 #[cfg(feature = "sse")]
 pub mod sse;
+#[cfg(feature = "worker")]
+pub mod worker;
+#[cfg(feature = "ws-client")]
+pub mod ws_client;
 #[cfg(feature = "ws-server")]
 pub mod ws_server;
 

@@ -15,6 +15,9 @@ mod sixty_seconds {
 #[test]
 fn the_example_is_on_the_page_word_for_word() {
     let block = format!("```rust\n{EXAMPLE}```");
-    assert!(README.contains(&block), "README.md has another example than tests/readme/sixty_seconds.rs; copy it");
+    assert!(
+        README.contains(&block),
+        "README.md has another example than tests/readme/sixty_seconds.rs; copy it"
+    );
     assert_eq!(README.matches("```rust").count(), 1, "examples that are not here are not run");
 }

@@ -6,3 +6,4 @@ mod redis_server;
 mod tally;
 
 pub(crate) use command::{Args, run};
+pub(crate) use redis_server::locate as locate_redis;

@@ -25,11 +25,12 @@ const HYPER: &[&str] = &["hyper", "hyper-util"];
 const TUNGSTENITE: &[&str] = &["tungstenite", "tokio-tungstenite"];
 
 /// Each feature with what it must keep away. `default` turns on nothing, so its tree is the bare one.
-const ABSENT: [(&str, &[&[&str]]); 7] = [
+const ABSENT: [(&str, &[&[&str]]); 8] = [
     ("default", &[AXUM, FRED, HYPER, TUNGSTENITE]),
     ("msgpack", &[AXUM, FRED, HYPER, TUNGSTENITE]),
     ("redis", &[AXUM, HYPER, TUNGSTENITE]),
     ("sse", &[FRED, TUNGSTENITE]),
+    ("tls", &[AXUM, FRED, HYPER, TUNGSTENITE]),
     ("worker", &[AXUM, FRED, HYPER, TUNGSTENITE]),
     ("ws-client", &[AXUM, FRED]),
     ("ws-server", &[FRED]),

@@ -53,8 +53,9 @@ pub(super) fn split(envelope: &[u8]) -> Result<Split<'_>, Error> {
 
 pub(super) fn decode<P: DeserializeOwned>(payload: &[u8]) -> Result<P, Error> {
     let payload = if payload.is_empty() { b"null" } else { payload };
-    serde_json::from_slice(payload)
-        .map_err(|error| Error::with_source(ErrorKind::Decode, "the payload is not of the expected type", error))
+    serde_json::from_slice(payload).map_err(|error| {
+        Error::with_source(ErrorKind::Decode, "the payload is not of the expected type", error)
+    })
 }
 
 fn encode_error(error: serde_json::Error) -> Error {

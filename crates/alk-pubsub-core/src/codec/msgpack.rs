@@ -29,8 +29,9 @@ pub(super) fn encode<P: Serialize + ?Sized>(topic: &Topic, payload: &P) -> Resul
 
 pub(super) fn decode<P: DeserializeOwned>(payload: &[u8]) -> Result<P, Error> {
     let payload = if payload.is_empty() { &[0xc0] } else { payload };
-    rmp_serde::from_slice(payload)
-        .map_err(|error| Error::with_source(ErrorKind::Decode, "the payload is not of the expected type", error))
+    rmp_serde::from_slice(payload).map_err(|error| {
+        Error::with_source(ErrorKind::Decode, "the payload is not of the expected type", error)
+    })
 }
 
 pub(super) fn split(envelope: &[u8]) -> Result<Split<'_>, Error> {

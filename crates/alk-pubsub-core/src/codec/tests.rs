@@ -68,8 +68,11 @@ enum Shape {
 fn shape() -> impl Strategy<Value = Shape> {
     let leaf = prop_oneof![
         Just(Shape::Nothing),
-        (".*", any::<i64>(), any::<Option<bool>>())
-            .prop_map(|(text, number, maybe)| Shape::Named { text, number, maybe }),
+        (".*", any::<i64>(), any::<Option<bool>>()).prop_map(|(text, number, maybe)| Shape::Named {
+            text,
+            number,
+            maybe
+        }),
         (any::<u8>(), -1e300..1e300).prop_map(|(a, b)| Shape::Pair(a, b)),
     ];
     leaf.prop_recursive(3, 16, 4, |inner| proptest::collection::vec(inner, 0..4).prop_map(Shape::List))
@@ -143,12 +146,16 @@ proptest! {
 
 #[test]
 fn the_json_envelope_is_what_the_protocol_says() {
-    let event = Event::new(topic("session.status:p\"1\n".trim_end()), json!({"busy": true, "n": [1, 2.5, null]}));
+    let event =
+        Event::new(topic("session.status:p\"1\n".trim_end()), json!({"busy": true, "n": [1, 2.5, null]}));
     assert_eq!(
         event.encode(&Encoding::JSON).unwrap(),
         r#"{"type":"session.status","id":"p\"1","payload":{"busy":true,"n":[1,2.5,null]}}"#
     );
-    assert_eq!(Event::new(topic("a:"), ()).encode(&Encoding::JSON).unwrap(), r#"{"type":"a","id":"","payload":null}"#);
+    assert_eq!(
+        Event::new(topic("a:"), ()).encode(&Encoding::JSON).unwrap(),
+        r#"{"type":"a","id":"","payload":null}"#
+    );
 }
 
 fn split(text: &str) -> Result<(String, String, String), ErrorKind> {
@@ -158,11 +165,16 @@ fn split(text: &str) -> Result<(String, String, String), ErrorKind> {
 
 #[test]
 fn a_json_envelope_is_split_leniently_in_form_and_strictly_in_kind() {
-    let parts = |event_type: &str, id: &str, payload: &str| Ok((event_type.to_owned(), id.to_owned(), payload.to_owned()));
+    let parts = |event_type: &str, id: &str, payload: &str| {
+        Ok((event_type.to_owned(), id.to_owned(), payload.to_owned()))
+    };
     for (text, expected) in [
         (r#"{"type":"a","id":"1","payload":{"x":1}}"#, parts("a", "1", r#"{"x":1}"#)),
         ("\n\t {\"payload\" : [ 1 ] , \"id\":\"1\",\"type\":\"a\"}\r\n", parts("a", "1", "[ 1 ]")),
-        (r#"{"type":"\u0061","id":"\t\ud83d\ude00","payload":"\ud83d\ude00"}"#, parts("a", "\t😀", r#""\ud83d\ude00""#)),
+        (
+            r#"{"type":"\u0061","id":"\t\ud83d\ude00","payload":"\ud83d\ude00"}"#,
+            parts("a", "\t😀", r#""\ud83d\ude00""#),
+        ),
         (r#"{"type":"a"}"#, parts("a", "", "")),
         (r#"{"type":"a","payload":null}"#, parts("a", "", "")),
         (r#"{"type":"a","meta":{"type":"b","payload":[]},"payload":1}"#, parts("a", "", "1")),
@@ -355,7 +367,7 @@ mod msgpack {
         ] {
             assert_eq!(split(bytes), Err(reason.to_owned()), "{bytes:x?}");
         }
-        let deep = with_payload(&vec![0x91; 200]);
+        let deep = with_payload(&[0x91; 200]);
         assert_eq!(split(&deep), Err("it is nested too deeply".to_owned()));
     }
 

@@ -160,11 +160,17 @@ impl Feed {
         }
         // Each gives up its share.
         let share = |own: u64, all: u64, most: u64| {
-            if all <= most { own } else { u64::try_from(u128::from(own) * u128::from(most) / u128::from(all)).unwrap_or(own) }
+            if all <= most {
+                own
+            } else {
+                u64::try_from(u128::from(own) * u128::from(most) / u128::from(all)).unwrap_or(own)
+            }
         };
         for member in self.members.iter_mut().flatten() {
             // Who lags has been woken, so it is looked at, and what it misses is told.
-            let Some(cursor) = member.subscription.cursor().filter(|cursor| cursor.lag() > 0) else { continue };
+            let Some(cursor) = member.subscription.cursor().filter(|cursor| cursor.lag() > 0) else {
+                continue;
+            };
             let (most_events, most_bytes) =
                 (share(cursor.lag(), events, bounds.events), share(cursor.lag_bytes(), bytes, bounds.bytes));
             cursor.keep_within(Bounds { events: most_events, bytes: most_bytes, ..bounds });
@@ -229,7 +235,8 @@ impl Feed {
             },
             _ => match member.subscription.try_next() {
                 Poll::Ready(Some(item)) => {
-                    let position = member.subscription.cursor().map_or(u64::MAX, |cursor| cursor.position() - 1);
+                    let position =
+                        member.subscription.cursor().map_or(u64::MAX, |cursor| cursor.position() - 1);
                     if !matches!(&item, Item::Event(event) if member.was_taken(position, event.topic())) {
                         sink.item(item, framing);
                     }

@@ -39,7 +39,10 @@ enum Seen {
 
 fn lines(bytes: &Bytes) -> impl Iterator<Item = Seen> {
     bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(|line| {
-        let event = Event::from_encoded(Encoding::JSON, Bytes::copy_from_slice(line)).unwrap().decode::<u64>().unwrap();
+        let event = Event::from_encoded(Encoding::JSON, Bytes::copy_from_slice(line))
+            .unwrap()
+            .decode::<u64>()
+            .unwrap();
         Seen::Event(event.topic().to_string(), *event.payload())
     })
 }
@@ -65,7 +68,8 @@ impl Fixture {
     }
 
     fn insert(&mut self, text: &str) -> bool {
-        let subscription = self.target.subscribe_raw(interest(text), self.bounds).try_ready().unwrap().unwrap();
+        let subscription =
+            self.target.subscribe_raw(interest(text), self.bounds).try_ready().unwrap().unwrap();
         self.feed.insert(subscription)
     }
 
@@ -82,15 +86,18 @@ impl Fixture {
 
     fn poll(&mut self, most_bytes: usize) -> Vec<Seen> {
         let mut seen = Vec::new();
-        let _ = self.feed.poll_items(&mut Context::from_waker(Waker::noop()), &Lines, most_bytes, &mut |item| match item {
-            FeedItem::Frames { bytes, events } => {
-                let before = seen.len();
-                seen.extend(lines(&bytes));
-                assert_eq!(seen.len() - before, events as usize, "a frame for each event");
-            }
-            FeedItem::Gap(gap) => seen.push(Seen::Gap(gap)),
-            FeedItem::Ended(interest) => seen.push(Seen::Ended(interest)),
-        });
+        let _ =
+            self.feed.poll_items(&mut Context::from_waker(Waker::noop()), &Lines, most_bytes, &mut |item| {
+                match item {
+                    FeedItem::Frames { bytes, events } => {
+                        let before = seen.len();
+                        seen.extend(lines(&bytes));
+                        assert_eq!(seen.len() - before, events as usize, "a frame for each event");
+                    }
+                    FeedItem::Gap(gap) => seen.push(Seen::Gap(gap)),
+                    FeedItem::Ended(interest) => seen.push(Seen::Ended(interest)),
+                }
+            });
         seen
     }
 
@@ -211,7 +218,8 @@ fn a_feed_is_woken_for_what_is_inserted_and_for_what_is_published() {
     let waker = Waker::from(woken.clone());
     let poll = |fixture: &mut Fixture| {
         let mut items = 0;
-        let polled = fixture.feed.poll_items(&mut Context::from_waker(&waker), &Lines, 1000, &mut |_| items += 1);
+        let polled =
+            fixture.feed.poll_items(&mut Context::from_waker(&waker), &Lines, 1000, &mut |_| items += 1);
         assert_eq!(polled.is_ready(), items > 0);
         items
     };

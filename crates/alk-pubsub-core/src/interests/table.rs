@@ -82,13 +82,7 @@ impl<W> InterestTable<W> {
     /// A table in which nothing is wanted.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            entries: HashMap::default(),
-            queue: BTreeMap::new(),
-            next: 0,
-            in_flight: 0,
-            generation: 0,
-        }
+        Self { entries: HashMap::default(), queue: BTreeMap::new(), next: 0, in_flight: 0, generation: 0 }
     }
 
     /// This is wanted now. Whether there is something new to ask.

@@ -70,7 +70,15 @@ fn changes_that_race_converge_on_what_is_wanted() {
     run("gone before it was asked for", &[Add("a"), Remove("a"), Take(&[], &[]), Settled(true)]);
     run(
         "gone while it is asked for",
-        &[Add("a"), Take(&["a"], &[]), Remove("a"), Confirm("a"), Take(&[], &["a"]), Confirm("a"), Settled(true)],
+        &[
+            Add("a"),
+            Take(&["a"], &[]),
+            Remove("a"),
+            Confirm("a"),
+            Take(&[], &["a"]),
+            Confirm("a"),
+            Settled(true),
+        ],
     );
     run(
         "back before its removal was asked for",
@@ -95,10 +103,21 @@ fn changes_that_race_converge_on_what_is_wanted() {
     );
     run(
         "unknown what became of it",
-        &[Add("a"), Take(&["a"], &[]), Retry("a"), Take(&["a"], &[]), Remove("a"), Retry("a"), Take(&[], &["a"])],
+        &[
+            Add("a"),
+            Take(&["a"], &[]),
+            Retry("a"),
+            Take(&["a"], &[]),
+            Remove("a"),
+            Retry("a"),
+            Take(&[], &["a"]),
+        ],
     );
     run("gone when nobody knows", &[Add("a"), Take(&["a"], &[]), Retry("a"), Remove("a"), Take(&[], &["a"])]);
-    run("refused stays refused", &[Add("a"), Take(&["a"], &[]), Refuse("a"), Settled(true), Add("a"), Take(&[], &[])]);
+    run(
+        "refused stays refused",
+        &[Add("a"), Take(&["a"], &[]), Refuse("a"), Settled(true), Add("a"), Take(&[], &[])],
+    );
     run(
         "refused is asked again when somebody new wants it",
         &[Add("a"), Take(&["a"], &[]), Refuse("a"), Remove("a"), Add("a"), Take(&["a"], &[])],
@@ -237,7 +256,11 @@ impl Model {
 
     fn told(&mut self, waiters: Vec<u32>, interest: &Interest) {
         for waiter in waiters {
-            assert_eq!(self.waiting.remove(&waiter).as_ref(), Some(interest), "told once, and of its own interest");
+            assert_eq!(
+                self.waiting.remove(&waiter).as_ref(),
+                Some(interest),
+                "told once, and of its own interest"
+            );
         }
     }
 
@@ -245,7 +268,10 @@ impl Model {
         let (generation, interest, add) = self.requests.remove(at);
         self.apply(&interest, add);
         let waiters = table.confirm(generation, &interest);
-        assert!(waiters.is_empty() || self.server.contains(&interest), "told that it is active, and it is not");
+        assert!(
+            waiters.is_empty() || self.server.contains(&interest),
+            "told that it is active, and it is not"
+        );
         self.told(waiters, &interest);
     }
 }

@@ -99,7 +99,8 @@ pub fn check_id(id: &str) -> Result<(), NameError> {
     }
     // Control characters are U+0000–1F, 7F and 80–9F (`C2 80`–`C2 9F`); one pass over the bytes finds out
     // whether a closer look is needed.
-    if id.bytes().any(|byte| byte < 0x20 || byte == 0x7f || byte == 0xc2) && id.chars().any(char::is_control) {
+    if id.bytes().any(|byte| byte < 0x20 || byte == 0x7f || byte == 0xc2) && id.chars().any(char::is_control)
+    {
         return Err(NameError::IdCharacter);
     }
     Ok(())

@@ -96,7 +96,10 @@ impl Blocking {
                 return self.readers.get(at).map(|reader| &**reader);
             }
         }
-        let limits = self.readers.iter().map(|reader| reader.position.load(Ordering::SeqCst).saturating_add(reader.events));
+        let limits = self
+            .readers
+            .iter()
+            .map(|reader| reader.position.load(Ordering::SeqCst).saturating_add(reader.events));
         self.limit = limits.min().unwrap_or(u64::MAX);
         None
     }

@@ -26,7 +26,8 @@ pub enum Overflow {
     Latest,
     /// The publisher waits. In process and between worker threads only; other targets refuse it as
     /// [`Unsupported`](ErrorKind::Unsupported). A task that publishes to a full subscription which it alone reads waits for
-    /// ever.
+    /// ever. With a bound of 256 events or more, a publisher that begins to wait may do so
+    /// until there is room for 16.
     Block,
     /// The subscription ends.
     Close,
@@ -81,7 +82,10 @@ impl Bounds {
 
     pub(crate) fn check(self) -> Result<Self, Error> {
         if self.events == 0 || self.bytes == 0 {
-            return Err(Error::new(ErrorKind::Unsupported, "a subscription must be allowed at least one event and byte"));
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "a subscription must be allowed at least one event and byte",
+            ));
         }
         Ok(self)
     }

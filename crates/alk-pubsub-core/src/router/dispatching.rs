@@ -18,6 +18,8 @@ const YIELDS: u32 = 16;
 pub(crate) struct Dispatching {
     router: Router,
     event: Option<Event>,
+    /// The log that had no room.
+    full: Arc<Log>,
     yields: u32,
     waiting: Option<Waiting>,
 }
@@ -30,17 +32,25 @@ struct Waiting {
 
 impl Dispatching {
     pub(crate) fn new(router: Router, full: Full) -> Self {
-        Self { router, event: Some(full.event), yields: 0, waiting: None }
+        Self { router, event: Some(full.event), full: full.log, yields: 0, waiting: None }
     }
 
-    /// Whether the task is woken when the log has room, which it has not.
-    fn wait(&mut self, log: Arc<Log>, waker: &Waker) -> bool {
-        if self.waiting.as_ref().is_none_or(|waiting| !Arc::ptr_eq(&waiting.log, &log)) {
-            self.waiting = Some(Waiting { log, number: None });
+    /// Whether the task has to wait, and is woken when there is room.
+    fn has_to_wait(&mut self, waker: &Waker) -> bool {
+        // While it only looks again, it looks for room for a few, so that it need not come back for each.
+        let patient = self.yields < YIELDS;
+        let mut state = self.full.lock();
+        if state.has_room(patient) {
+            return false;
         }
-        let Some(Waiting { log, number }) = &mut self.waiting else { return false };
-        let mut state = log.lock();
-        !state.closed && state.wait_for_room(number, waker)
+        if patient {
+            drop(state);
+            self.yields += 1;
+            waker.wake_by_ref();
+            return true;
+        }
+        let waiting = self.waiting.get_or_insert_with(|| Waiting { log: self.full.clone(), number: None });
+        state.wait_for_room(&mut waiting.number, waker)
     }
 }
 
@@ -52,20 +62,17 @@ impl Future for Dispatching {
             if self.router.is_closed() {
                 return Poll::Ready(Err(Error::closed()));
             }
+            if self.has_to_wait(cx.waker()) {
+                return Poll::Pending;
+            }
             let Some(event) = self.event.take() else { return Poll::Ready(Ok(0)) };
-            // While it only looks again, it looks for room for a few, so that it need not come back for each.
-            let patient = self.yields < YIELDS;
-            match self.router.try_dispatch_with_room(event, patient) {
+            match self.router.try_dispatch(event) {
                 Ok(receivers) => return Poll::Ready(Ok(receivers)),
                 Err(full) => {
                     self.event = Some(full.event);
-                    if patient {
-                        self.yields += 1;
-                        cx.waker().wake_by_ref();
-                        return Poll::Pending;
-                    }
-                    if self.wait(full.log, cx.waker()) {
-                        return Poll::Pending;
+                    if !Arc::ptr_eq(&self.full, &full.log) {
+                        self.full = full.log;
+                        self.waiting = None;
                     }
                 }
             }

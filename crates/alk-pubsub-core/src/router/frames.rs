@@ -84,9 +84,12 @@ impl Chunk {
         });
         let segments = &mut cached[at].1;
         let next = segments.partition_point(|other| other.start < segment.start);
-        let free = next.checked_sub(1).is_none_or(|last| {
-            segments[last].start + segments[last].ends.len() as u64 <= segment.start
-        }) && segments.get(next).is_none_or(|other| other.start >= segment.start + segment.ends.len() as u64);
+        let free = next
+            .checked_sub(1)
+            .is_none_or(|last| segments[last].start + segments[last].ends.len() as u64 <= segment.start)
+            && segments
+                .get(next)
+                .is_none_or(|other| other.start >= segment.start + segment.ends.len() as u64);
         if free {
             segments.insert(next, segment);
         }

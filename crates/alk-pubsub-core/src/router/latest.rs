@@ -56,7 +56,8 @@ impl LatestQueue {
             Entry::Gap(gap) => state.gap(**gap),
             Entry::Event(event) => {
                 state.insert(event.clone(), after);
-                while state.queue.len() > self.capacity || (state.bytes > self.bytes && state.queue.len() > 1) {
+                while state.queue.len() > self.capacity || (state.bytes > self.bytes && state.queue.len() > 1)
+                {
                     state.make_room(after);
                 }
             }
@@ -145,8 +146,12 @@ impl State {
             return;
         }
         let newest = &self.newest;
-        let old: Vec<u64> =
-            self.queue.iter().filter(|(at, event)| newest.get(event.topic()) != Some(at)).map(|(at, _)| *at).collect();
+        let old: Vec<u64> = self
+            .queue
+            .iter()
+            .filter(|(at, event)| newest.get(event.topic()) != Some(at))
+            .map(|(at, _)| *at)
+            .collect();
         for at in old {
             if let Some(event) = self.queue.remove(&at) {
                 self.dropped(event, after);

@@ -44,7 +44,8 @@ impl State {
             self.rare().listeners.cursor = Some(cursor);
         }
         let list = &mut self.rare().listeners.list;
-        let others = list.iter().map(|old| Listening { id: old.id, from: old.from, listener: old.listener.clone() });
+        let others =
+            list.iter().map(|old| Listening { id: old.id, from: old.from, listener: old.listener.clone() });
         *list = Arc::new(others.chain([Listening { id, from, listener }]).collect());
         self.members += 1;
     }
@@ -57,8 +58,9 @@ impl State {
             return false;
         }
         let others = list.iter().filter(|old| old.id != id);
-        let others =
-            others.map(|old| Listening { id: old.id, from: old.from, listener: old.listener.clone() }).collect();
+        let others = others
+            .map(|old| Listening { id: old.id, from: old.from, listener: old.listener.clone() })
+            .collect();
         // The last reference to a listener is foreign code to drop.
         after.drop_later(std::mem::replace(list, Arc::new(others)));
         let unused = list.is_empty().then(|| rare.listeners.cursor.take()).flatten();

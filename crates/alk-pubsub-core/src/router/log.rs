@@ -81,12 +81,7 @@ pub(super) struct Skipped {
 
 impl Log {
     pub(super) fn new(interest: Interest) -> Self {
-        Self {
-            interest,
-            tail: AtomicU64::new(0),
-            tail_bytes: AtomicU64::new(0),
-            state: Mutex::default(),
-        }
+        Self { interest, tail: AtomicU64::new(0), tail_bytes: AtomicU64::new(0), state: Mutex::default() }
     }
 
     pub(crate) fn interest(&self) -> &Interest {
@@ -274,7 +269,10 @@ impl State {
 
 impl std::fmt::Debug for Log {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Log").field("interest", &self.interest).field("tail", &self.tail()).finish_non_exhaustive()
+        f.debug_struct("Log")
+            .field("interest", &self.interest)
+            .field("tail", &self.tail())
+            .finish_non_exhaustive()
     }
 }
 

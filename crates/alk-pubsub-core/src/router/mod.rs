@@ -25,10 +25,10 @@ mod window;
 
 pub(crate) use after::After;
 pub use bounds::{Bounds, Overflow};
-pub use frames::Framing;
-pub(crate) use log::{Log, State as LogState};
 pub(crate) use cursor::NextFrames;
 pub(crate) use dispatching::Dispatching;
+pub use frames::Framing;
+pub(crate) use log::{Log, State as LogState};
 pub(crate) use private::subscribe_by_listener;
 pub use raw::RawSubscription;
 pub(crate) use raw::{Item, Registry};

@@ -155,15 +155,9 @@ impl Router {
     /// Appends an event unless a reader with the policy `Block` is full.
     #[allow(clippy::result_large_err, reason = "the error hands the event back and is rare")]
     pub(crate) fn try_dispatch(&self, event: Event) -> Result<u64, Full> {
-        self.try_dispatch_with_room(event, false)
-    }
-
-    /// As [`try_dispatch`](Self::try_dispatch); with `ample`, there has to be room for a few more.
-    #[allow(clippy::result_large_err, reason = "the error hands the event back and is rare")]
-    pub(super) fn try_dispatch_with_room(&self, event: Event, ample: bool) -> Result<u64, Full> {
         let mut full = None;
         let appended = self.append(event, Scope::ALL, |log, state| {
-            let room = state.has_room(ample);
+            let room = state.has_room(false);
             if !room {
                 full = Some(log.clone());
             }
@@ -306,7 +300,9 @@ impl Router {
         let hash = inner.hash(&log.interest);
         let mut remove = |table: &mut HashTable<Arc<Log>>| {
             // A log that was removed already is not in the table, or another one of its name is.
-            if is_last() && let Ok(entry) = table.find_entry(hash, |other| Arc::ptr_eq(other, log)) {
+            if is_last()
+                && let Ok(entry) = table.find_entry(hash, |other| Arc::ptr_eq(other, log))
+            {
                 entry.remove();
                 last();
             }
@@ -423,4 +419,3 @@ impl fmt::Debug for Router {
         f.debug_struct("Router").field("stats", &self.stats()).finish_non_exhaustive()
     }
 }
-

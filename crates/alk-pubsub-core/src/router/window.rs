@@ -91,7 +91,8 @@ impl Window {
     }
 
     fn leave_chunk(&mut self, class: u32, chunk: Option<&Arc<Chunk>>) {
-        let at = chunk.and_then(|chunk| self.chunks.binary_search_by_key(&chunk.start, |held| held.start).ok());
+        let at =
+            chunk.and_then(|chunk| self.chunks.binary_search_by_key(&chunk.start, |held| held.start).ok());
         let class = &mut self.classes[class as usize];
         match at {
             Some(at) => class.in_chunk[at] -= 1,

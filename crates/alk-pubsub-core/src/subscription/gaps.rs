@@ -68,7 +68,6 @@ impl<P: Payload> WithGaps<P> {
     }
 
     /// The subscription without gaps. One that was read ahead is lost; it was counted.
-    #[must_use]
     pub fn subscription(&self) -> &Subscription<P> {
         &self.subscription
     }

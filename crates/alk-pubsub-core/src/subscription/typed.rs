@@ -79,7 +79,11 @@ impl<P: Payload> Subscription<P> {
     /// zero only at the end or if `limit` is.
     ///
     /// Cancel safe: nothing is taken before it is ready.
-    pub fn recv_many<'a>(&'a mut self, events: &'a mut Vec<EventEnvelope<P>>, limit: usize) -> RecvMany<'a, P> {
+    pub fn recv_many<'a>(
+        &'a mut self,
+        events: &'a mut Vec<EventEnvelope<P>>,
+        limit: usize,
+    ) -> RecvMany<'a, P> {
         RecvMany { subscription: self, events, limit }
     }
 

@@ -1,13 +1,14 @@
 //! What several tests need.
 #![allow(dead_code, reason = "each test crate uses its part of this")]
+#![allow(clippy::unwrap_used, reason = "functions beside tests are tests too")]
 
 use std::future::Future;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use alk_pubsub_core::{
-    Error, Event, EventTarget, InProcessEventTarget, Interest, Published, RawSubscription, RoutedEventTarget, Router,
-    Scope, TargetFuture, Topic, Upstream,
+    Error, Event, EventTarget, InProcessEventTarget, Interest, Published, RawSubscription, RoutedEventTarget,
+    Router, Scope, TargetFuture, Topic, Upstream,
 };
 
 /// Only a test that hangs comes near it.
@@ -76,4 +77,13 @@ impl Upstream for Wire {
     fn try_publish(&self, event: Event) -> Result<Published, Error> {
         Ok(Published::exact(self.0.deliver(event, Scope::ALL)))
     }
+}
+
+/// The memory that this process has now.
+pub(crate) fn resident_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("this test looks at /proc");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("there is a VmRSS");
+    let kibibytes: u64 =
+        line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number");
+    kibibytes << 10
 }

@@ -1,10 +1,18 @@
 use clap::{Parser, Subcommand};
 
+use super::publish::PubArgs;
 use super::serve::ServeArgs;
+use super::subscribe::SubArgs;
 
-/// A publish and subscribe hub for WebSocket, server-sent events and HTTP.
+const EXAMPLES: &str = "\
+Try it, in three terminals:
+  alk-hub serve
+  alk-hub sub greeting:world
+  alk-hub pub greeting world '\"hello\"'";
+
+/// A publish and subscribe hub for WebSocket, server-sent events and HTTP, and a command line that talks to any hub.
 #[derive(Debug, Parser)]
-#[command(name = "alk-hub", version, max_term_width = 120)]
+#[command(name = "alk-hub", version, max_term_width = 120, after_help = EXAMPLES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -16,7 +24,11 @@ pub struct Cli {
 #[non_exhaustive]
 pub enum Command {
     /// Runs a hub, until SIGTERM or Ctrl-C
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
+    /// Publishes events: one, or one for each line of standard input
+    Pub(PubArgs),
+    /// Listens to topics and prints their events
+    Sub(SubArgs),
 }
 
 #[cfg(test)]
@@ -60,6 +72,27 @@ mod tests {
             &["serve", "--drain", "soon"],
             &["serve", "--log-format", "xml"],
             &["serve", "--no-such-flag"],
+            &["pub"],
+            &["pub", "greeting"],
+            &["pub", "greeting", "world"],
+            &["pub", "greeting:world", "1"],
+            &["pub", "__gap", "world", "1"],
+            &["pub", "greeting", "wor\nld", "1"],
+            &["pub", "greeting", "world", "1", "2"],
+            &["pub", "greeting", "world", "1", "--lines"],
+            &["pub", "greeting", "world", "--text"],
+            &["pub", "greeting", "world", "--envelopes"],
+            &["pub", "--envelopes", "--lines"],
+            &["pub", "--envelopes", "--text"],
+            &["pub", "greeting", "world", "1", "--hub", "http://127.0.0.1:7400"],
+            &["pub", "greeting", "world", "1", "--hub", "ws://h/ws", "--redis", "redis://h"],
+            &["sub"],
+            &["sub", "gr*"],
+            &["sub", "__gap"],
+            &["sub", "greeting", "--count", "0"],
+            &["sub", "greeting", "--count", "many"],
+            &["sub", "greeting", "--timeout", "soon"],
+            &["sub", "greeting", "--hub", "127.0.0.1:7400"],
             &["dance"],
             &[],
         ] {
@@ -73,7 +106,8 @@ mod tests {
         let line = "alk-hub serve --listen 0.0.0.0:7400 --allow-anonymous publish,subscribe --max-connections 50 \
                     --max-topics 8 --max-frame 64KiB --queue 1MiB --slow-consumer close --max-publish-rate 10 \
                     --drain 30s --log-format json";
-        let Command::Serve(arguments) = Cli::try_parse_from(line.split_whitespace()).unwrap().command;
+        let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
+        let Command::Serve(arguments) = cli.command else { panic!("{cli:?}") };
         assert_eq!((arguments.max_frame.bytes(), arguments.queue.bytes()), (64 << 10, 1 << 20));
         assert_eq!(arguments.allow_anonymous.len(), 2);
         assert_eq!(arguments.drain.as_secs(), 30);

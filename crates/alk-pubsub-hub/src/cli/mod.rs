@@ -3,10 +3,20 @@
 mod anonymous;
 mod byte_size;
 mod command;
+mod hub_url;
+mod publish;
+mod redis_url;
+mod remote;
 mod serve;
+mod subscribe;
 
 pub use anonymous::Anonymous;
 pub(crate) use anonymous::{NO_PUBLISH, NO_SUBSCRIBE, Rights};
 pub use byte_size::ByteSize;
 pub use command::{Cli, Command};
+pub use hub_url::HubUrl;
+pub use publish::PubArgs;
+pub use redis_url::RedisUrl;
+pub use remote::RemoteArgs;
 pub use serve::{LogFormat, ServeArgs, SlowConsumer};
+pub use subscribe::SubArgs;

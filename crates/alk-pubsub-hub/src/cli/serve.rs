@@ -6,13 +6,33 @@ use clap::{Args, ValueEnum};
 
 use super::anonymous::Anonymous;
 use super::byte_size::ByteSize;
+use super::redis_url::RedisUrl;
+use super::remote::PREFIX;
+
+const EXAMPLES: &str = "\
+Examples:
+  alk-hub serve                                         on this machine, for this machine
+  alk-hub serve --redis redis://cache:6379              one of many hubs with one topic space
+  alk-hub serve --listen 0.0.0.0:7400 --allow-anonymous subscribe
+
+It ends with 0 after a shutdown, and with 1 if it cannot start, if Redis is lost for good, or if it was told to end at once.";
 
 /// The options of `alk-hub serve`.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = EXAMPLES)]
 pub struct ServeArgs {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, env = "ALK_HUB_LISTEN", default_value = "127.0.0.1:7400", value_name = "HOST:PORT", value_parser = address)]
     pub listen: String,
+
+    /// Share events, through Redis, with all hubs that have the same Redis and prefix: redis://, redis-cluster://,
+    /// redis-sentinel://, with TLS rediss:// and so on, or unix://. Without it events stay within this hub
+    #[arg(long, env = "ALK_HUB_REDIS", hide_env_values = true, value_name = "URL")]
+    pub redis: Option<RedisUrl>,
+
+    /// What the names of Redis channels start with
+    #[arg(long, env = "ALK_HUB_PREFIX", default_value = PREFIX, value_name = "PREFIX")]
+    pub prefix: String,
 
     /// What clients may do that have not said who they are. Needed for any address but a loopback one, where they may do
     /// everything

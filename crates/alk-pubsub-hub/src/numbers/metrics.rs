@@ -43,9 +43,20 @@ const HTTP: &[(&str, &str)] = &[("kind", "http")];
 
 impl Collector for Numbers {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Snapshot { connections, events, websocket, sse, http_publish, .. } = &self.0;
+        let Snapshot { upstream, connections, events, websocket, sse, http_publish, .. } = &self.0;
         let mut out = Out(encoder);
         out.gauge("ready", "Whether the hub takes clients.", u64::from(self.0.is_ready()))?;
+        let kind: &[(&str, &str)] = &[("kind", upstream.kind)];
+        out.gauges(
+            "upstream_connected",
+            "Whether what stands behind the hub is connected.",
+            &[(kind, u64::from(upstream.is_connected()))],
+        )?;
+        out.counters(
+            "upstream_refused_messages",
+            "Messages of the upstream that were no events.",
+            &[(kind, upstream.refused_messages)],
+        )?;
         out.gauge("uptime_seconds", "Time since the hub was started.", self.0.uptime_seconds)?;
         out.gauge("connections_limit", "How many clients there may be.", connections.max as u64)?;
         out.gauges(

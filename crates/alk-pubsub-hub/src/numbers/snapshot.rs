@@ -1,17 +1,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use alk_pubsub::ConnectionState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use http::header;
 use serde::Serialize;
 
-use crate::serve::Hub;
+use crate::serve::{Hub, Readiness, name};
 
 /// How many topics are listed.
 const MOST_TOPICS: usize = 100;
-
-const READY: &str = "ready";
 
 /// All numbers of the hub at one moment.
 #[derive(Debug, Serialize)]
@@ -19,6 +18,7 @@ pub(super) struct Snapshot {
     version: &'static str,
     pub(super) uptime_seconds: u64,
     state: &'static str,
+    pub(super) upstream: Upstream,
     pub(super) connections: Connections,
     pub(super) events: Events,
     pub(super) interests: u64,
@@ -34,6 +34,14 @@ pub(super) struct Snapshot {
 }
 
 type Refused = BTreeMap<&'static str, u64>;
+
+#[derive(Debug, Serialize)]
+pub(super) struct Upstream {
+    pub(super) kind: &'static str,
+    state: &'static str,
+    /// Messages that were no events.
+    pub(super) refused_messages: u64,
+}
 
 #[derive(Debug, Serialize)]
 pub(super) struct Connections {
@@ -84,9 +92,15 @@ struct Topic {
     listeners: u64,
 }
 
+impl Upstream {
+    pub(super) fn is_connected(&self) -> bool {
+        self.state == name(ConnectionState::Connected)
+    }
+}
+
 impl Snapshot {
     pub(super) fn is_ready(&self) -> bool {
-        self.state == READY
+        self.state == Readiness::Ready.as_str()
     }
 
     pub(super) fn of(hub: &Hub) -> Self {
@@ -99,7 +113,12 @@ impl Snapshot {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             uptime_seconds: hub.started.elapsed().as_secs(),
-            state: if hub.is_ready() { READY } else { "draining" },
+            state: hub.readiness().as_str(),
+            upstream: Upstream {
+                kind: hub.upstream.kind(),
+                state: name(hub.target.state().current()),
+                refused_messages: hub.upstream.refused_messages(),
+            },
             connections: Connections { websocket: ws.connections, sse: sse.active(), max: hub.seats.most },
             events: Events {
                 published: target.published,

@@ -3,15 +3,17 @@ use std::time::Instant;
 
 use alk_pubsub::sse::{Denied, PublishHandler, PublishRate, SseRelay};
 use alk_pubsub::ws_server::{Limits, WsServerEventTarget};
-use alk_pubsub::{ConnectionState, EventTarget, InProcessEventTarget};
+use alk_pubsub::{ConnectionState, EventTarget};
 use tokio_util::sync::CancellationToken;
 
 use super::refusal::Refusals;
 use super::seats::Seats;
+use super::upstream::Upstream;
 use crate::cli::{NO_PUBLISH, NO_SUBSCRIBE, Rights, ServeArgs};
 
 /// One event target, and all that stands in front of it.
 pub(crate) struct Hub {
+    pub(crate) upstream: Upstream,
     pub(crate) target: Arc<dyn EventTarget>,
     pub(crate) ws: WsServerEventTarget,
     pub(crate) sse: SseRelay,
@@ -25,9 +27,29 @@ pub(crate) struct Hub {
     max_publish_rate: Option<u32>,
 }
 
+/// Whether a hub is to be sent clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Readiness {
+    Ready,
+    /// Its upstream is not there now.
+    Disconnected,
+    /// It is shutting down.
+    Draining,
+}
+
+impl Readiness {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Disconnected => "disconnected",
+            Self::Draining => "draining",
+        }
+    }
+}
+
 impl Hub {
-    pub(crate) fn new(arguments: &ServeArgs, rights: Rights) -> Self {
-        let target: Arc<dyn EventTarget> = Arc::new(InProcessEventTarget::in_process());
+    pub(crate) fn new(arguments: &ServeArgs, rights: Rights, upstream: Upstream) -> Self {
+        let target = upstream.target();
         let bounds = arguments.bounds();
         let max_topics = arguments.max_topics.get();
         let max_publish_rate = arguments.max_publish_rate.map(Into::into);
@@ -59,6 +81,7 @@ impl Hub {
         }
 
         Self {
+            upstream,
             target,
             ws,
             sse,
@@ -77,8 +100,14 @@ impl Hub {
         self.max_publish_rate.map(PublishRate::per_second)
     }
 
-    /// Whether it takes clients.
-    pub(crate) fn is_ready(&self) -> bool {
-        !self.draining.is_cancelled() && self.target.state().current() == ConnectionState::Connected
+    /// Whether it takes clients, or why it does not.
+    pub(crate) fn readiness(&self) -> Readiness {
+        if self.draining.is_cancelled() {
+            Readiness::Draining
+        } else if self.target.state().current() == ConnectionState::Connected {
+            Readiness::Ready
+        } else {
+            Readiness::Disconnected
+        }
     }
 }

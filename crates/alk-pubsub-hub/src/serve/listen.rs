@@ -44,8 +44,8 @@ mod tests {
     use crate::error::Error;
 
     fn rights_on(address: &str, flags: &[&str]) -> Result<Rights, Error> {
-        let Command::Serve(arguments) =
-            Cli::try_parse_from(["alk-hub", "serve"].iter().chain(flags)).unwrap().command;
+        let cli = Cli::try_parse_from(["alk-hub", "serve"].iter().chain(flags)).unwrap();
+        let Command::Serve(arguments) = cli.command else { panic!("{cli:?}") };
         rights(address.parse().unwrap(), &arguments)
     }
 

@@ -12,6 +12,8 @@ mod run;
 mod seats;
 mod shutdown;
 mod socket;
+mod upstream;
 
-pub(crate) use hub::Hub;
+pub(crate) use hub::{Hub, Readiness};
 pub(crate) use run::{Ended, serve};
+pub(crate) use upstream::name;

@@ -8,9 +8,11 @@ use super::banner;
 use super::hub::Hub;
 use super::listen::listen;
 use super::router::router;
-use super::shutdown::{Signals, drain};
+use super::shutdown::drain;
+use super::upstream::{Upstream, watch};
 use crate::cli::ServeArgs;
 use crate::error::Error;
+use crate::signals::Signals;
 
 /// How a hub ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +23,9 @@ pub(crate) enum Ended {
     GaveUp,
 }
 
+/// Why it ends although nobody asked for it: whoever watches it may have an idea, and starts it again.
+const LOST: &str = "the upstream is lost for good";
+
 /// Runs a hub until a signal ends it.
 pub(crate) async fn serve(arguments: &ServeArgs) -> Result<Ended, Error> {
     let mut signals =
@@ -29,8 +34,12 @@ pub(crate) async fn serve(arguments: &ServeArgs) -> Result<Ended, Error> {
     let address =
         listener.local_addr().map_err(|source| Error::System { doing: "tell its address", source })?;
     more_files();
+    let upstream = tokio::select! {
+        upstream = Upstream::connect(arguments) => upstream?,
+        _ = signals.next() => return Ok(Ended::GaveUp),
+    };
 
-    let hub = Arc::new(Hub::new(arguments, rights));
+    let hub = Arc::new(Hub::new(arguments, rights, upstream));
     let (clients, cut) = (TaskTracker::new(), CancellationToken::new());
     let acceptor = Acceptor {
         hub: hub.clone(),
@@ -42,8 +51,11 @@ pub(crate) async fn serve(arguments: &ServeArgs) -> Result<Ended, Error> {
     banner::print(address, rights);
     tracing::info!(%address, "ready");
 
-    let signal = signals.next().await;
-    tracing::info!(signal, deadline = %humantime::format_duration(arguments.drain), "draining");
+    let reason = tokio::select! {
+        signal = signals.next() => signal,
+        () = watch(&*hub.target) => LOST,
+    };
+    tracing::info!(reason, deadline = %humantime::format_duration(arguments.drain), "draining");
     let ended = tokio::select! {
         () = drain(&hub, &clients, &cut, arguments.drain) => Ended::Drained,
         signal = signals.next() => {
@@ -54,7 +66,7 @@ pub(crate) async fn serve(arguments: &ServeArgs) -> Result<Ended, Error> {
     };
     // It ends with the cut; that it panicked was logged where it did.
     let _ = accepting.await;
-    Ok(ended)
+    if reason == LOST { Err(Error::RedisLost) } else { Ok(ended) }
 }
 
 /// Each client takes a file descriptor, and shells give a program few of those that it may have.

@@ -6,6 +6,7 @@
 #[path = "../../../alk-pubsub-sse/tests/common/http.rs"]
 mod http;
 mod log;
+mod program;
 mod spoke;
 
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use tokio::time::timeout;
 
 pub(crate) use self::http::{Client, Head, PATIENCE};
 pub(crate) use self::log::real_lines;
+pub(crate) use self::program::{ended, program, run, run_with, signal};
 pub(crate) use self::spoke::Spoke;
 
 /// A hub that runs. It is killed when this is dropped.
@@ -58,6 +60,16 @@ impl Hub {
         let first = banner.lines().next().unwrap();
         let address = first.rsplit_once("http://").expect("an address").1.parse().unwrap();
         Self { child, address, banner }
+    }
+
+    /// The URL for `pub` and `sub`.
+    pub(crate) fn url(&self) -> String {
+        format!("ws://{}/ws", self.address)
+    }
+
+    /// Waits until so many listen.
+    pub(crate) async fn subscribers(&self, number: u64) {
+        self.until("subscribers", |stats| stats["subscribers"] == number).await;
     }
 
     pub(crate) async fn connect(&self) -> Client {

@@ -128,10 +128,15 @@ pub(super) struct GapPayload {
 pub(super) struct ClosePayload {
     #[serde(default)]
     pub(super) reason: String,
-    #[serde(default)]
+    /// A hub that does not say has not said that the spoke is to stay away.
+    #[serde(default = "yes")]
     pub(super) reconnect: bool,
     #[serde(default)]
     pub(super) retry_ms: Option<u64>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 #[derive(Serialize)]

@@ -39,6 +39,17 @@ impl Frame {
     ///
     /// What to answer to a frame that is none.
     pub fn decode(wire: Wire, frame: &[u8]) -> Result<Self, Refusal> {
+        Self::decode_if(wire, frame, |_| true)
+    }
+
+    /// Reads a frame that a spoke has sent: what only a hub may send is refused whatever its payload is.
+    pub(crate) fn decode_from_spoke(wire: Wire, frame: &[u8]) -> Result<Self, Refusal> {
+        let not_for_hubs =
+            ["__welcome", "__subscribed", "__unsubscribed", "__published", "__error", "__gap", "__close"];
+        Self::decode_if(wire, frame, |control_type| !not_for_hubs.contains(&control_type))
+    }
+
+    fn decode_if(wire: Wire, frame: &[u8], accepts: impl Fn(&str) -> bool) -> Result<Self, Refusal> {
         let split = wire.encoding().split(frame).map_err(|error| refusal("", ErrorCode::BadFrame, &error))?;
         if !split.event_type.starts_with("__") {
             let payload = split.payload.clone();
@@ -51,6 +62,14 @@ impl Frame {
             return Err(refusal("", ErrorCode::BadFrame, &error));
         }
         let reference = split.id.into_owned();
+        if !accepts(&split.event_type) {
+            return Err(Refusal {
+                code: ErrorCode::ReservedType,
+                message: format!("`{}` is not for a hub", split.event_type),
+                topic: None,
+                reference,
+            });
+        }
         let payload = Payload { wire, bytes: &frame[split.payload], reference: &reference };
         let control = match &*split.event_type {
             "__welcome" => {
@@ -126,8 +145,9 @@ impl Payload<'_> {
 
     fn event(&self) -> Result<Event, Refusal> {
         let encoding = self.wire.encoding();
-        let split =
-            encoding.split(self.bytes).map_err(|error| refusal(self.reference, ErrorCode::BadFrame, &error))?;
+        let split = encoding
+            .split(self.bytes)
+            .map_err(|error| refusal(self.reference, ErrorCode::BadFrame, &error))?;
         let topic = topic(&split.event_type, &split.id, self.reference)?;
         Ok(Event::from_parts(encoding.clone(), Bytes::copy_from_slice(self.bytes), topic, split.payload))
     }

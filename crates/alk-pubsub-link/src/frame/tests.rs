@@ -27,7 +27,12 @@ fn controls() -> Vec<(Control, Value)> {
         (
             Control::Welcome {
                 connection: "c1".to_owned(),
-                welcome: Welcome { protocol: 1, heartbeat_ms: 25_000, max_frame_bytes: 65_536, max_topics: 128 },
+                welcome: Welcome {
+                    protocol: 1,
+                    heartbeat_ms: 25_000,
+                    max_frame_bytes: 65_536,
+                    max_topics: 128,
+                },
             },
             json!({"type": "__welcome", "id": "c1", "payload":
                 {"protocol": 1, "heartbeat_ms": 25_000, "max_frame_bytes": 65_536, "max_topics": 128}}),
@@ -146,14 +151,17 @@ fn an_id_and_a_payload_may_be_missing() {
     assert_eq!(event.topic().to_string(), "a:");
     assert_eq!(event.decode::<Value>().expect("null").payload(), &Value::Null);
     let subscribe = text(r#"{"type":"__subscribe","payload":{"topics":[]}}"#);
-    let Ok(Frame::Control(Control::Subscribe { reference, topics })) = subscribe else { panic!("a subscribe") };
+    let Ok(Frame::Control(Control::Subscribe { reference, topics })) = subscribe else {
+        panic!("a subscribe")
+    };
     assert!(reference.is_empty() && topics.is_empty());
 }
 
 #[test]
 fn what_is_no_frame_is_refused_with_its_code_and_reference() {
     let long = "x".repeat(257);
-    let deep = format!(r#"{{"type":"__subscribe","id":"7","payload":{}1{}}}"#, "[".repeat(9999), "]".repeat(9999));
+    let deep =
+        format!(r#"{{"type":"__subscribe","id":"7","payload":{}1{}}}"#, "[".repeat(9999), "]".repeat(9999));
     #[rustfmt::skip]
     let cases: Vec<(String, ErrorCode, &str)> = [
         // No object with a string `type` and, where present, a string `id`.
@@ -224,7 +232,10 @@ fn what_is_no_frame_is_refused_with_its_code_and_reference() {
         let refusal = refused(&frame);
         assert_eq!((refusal.code, &*refusal.reference), (code, reference), "{frame}");
         assert!(!refusal.message.is_empty(), "{frame}");
-        assert!(refusal.message.len() < 2000 && refusal.topic.is_none_or(|topic| topic.len() < 2000), "{frame}");
+        assert!(
+            refusal.message.len() < 2000 && refusal.topic.is_none_or(|topic| topic.len() < 2000),
+            "{frame}"
+        );
         if code == ErrorCode::BadTopic {
             assert!(refused(&frame).topic.is_some(), "{frame}");
         }

@@ -50,6 +50,9 @@ impl ConnectionInfo {
 impl fmt::Debug for ConnectionInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The context may hold a secret.
-        f.debug_struct("ConnectionInfo").field("id", &self.0.id).field("peer", &self.0.peer).finish_non_exhaustive()
+        f.debug_struct("ConnectionInfo")
+            .field("id", &self.0.id)
+            .field("peer", &self.0.peer)
+            .finish_non_exhaustive()
     }
 }

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use alk_pubsub_core::{
-    Error, EventTarget, Feed, FeedItem, Framing, Gap, GapReason, Interest, Overflow, Published, RawSubscription,
-    TargetFuture,
+    Error, EventTarget, Feed, FeedItem, Framing, Gap, GapReason, Interest, Overflow, Published,
+    RawSubscription, TargetFuture,
 };
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -20,10 +20,10 @@ use tokio::time::Instant;
 
 use super::authorizer::Authorizer;
 use super::connection::ConnectionInfo;
-use crate::frame::{Control, Frame, Wire};
 use super::limits::Limits;
 use super::machine::{Effect, Machine, Token};
 use crate::close_code::CloseCode;
+use crate::frame::{Control, Frame, Wire};
 
 /// How frames stand on a pipe: what a pipe puts around each.
 pub trait LinkFraming: Framing {
@@ -60,7 +60,8 @@ pub struct SessionStats {
     pub refused: [AtomicU64; 9],
 }
 
-type Subscribing = Abortable<Pin<Box<dyn Future<Output = (Token, Interest, Result<RawSubscription, Error>)> + Send>>>;
+type Subscribing =
+    Abortable<Pin<Box<dyn Future<Output = (Token, Interest, Result<RawSubscription, Error>)> + Send>>>;
 type Publishing = Pin<Box<dyn Future<Output = (Option<String>, Result<Published, Error>)> + Send>>;
 
 /// One link of a hub, driven by whoever has the pipe.
@@ -131,13 +132,14 @@ impl Session {
     /// held back by the pipe.
     #[must_use]
     pub fn wants_input(&self) -> bool {
-        !self.closed && self.publishing.as_ref().is_none_or(|waiting| waiting.len() < self.limits.max_in_flight)
+        !self.closed
+            && self.publishing.as_ref().is_none_or(|waiting| waiting.len() < self.limits.max_in_flight)
     }
 
     /// A frame has arrived.
     pub fn receive(&mut self, frame: &[u8], out: &mut dyn Outbox) {
         self.stats.frames_in.fetch_add(1, Ordering::Relaxed);
-        let frame = Frame::decode(self.framing.wire(), frame);
+        let frame = Frame::decode_from_spoke(self.framing.wire(), frame);
         self.machine.received(frame, Instant::now(), &mut self.effects);
         self.carry_out(out);
     }
@@ -341,12 +343,17 @@ fn send(framing: &dyn LinkFraming, control: &Control, out: &mut dyn Outbox) {
             framing.wrap(&frame, &mut bytes);
             out.write(bytes.into());
         }
-        Err(error) => tracing::error!(%error, frame = control.frame_type(), "a control frame cannot be encoded"),
+        Err(error) => {
+            tracing::error!(%error, frame = control.frame_type(), "a control frame cannot be encoded");
+        }
     }
 }
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("machine", &self.machine).field("feed", &self.feed).finish_non_exhaustive()
+        f.debug_struct("Session")
+            .field("machine", &self.machine)
+            .field("feed", &self.feed)
+            .finish_non_exhaustive()
     }
 }

@@ -7,8 +7,8 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::contract::{Pipe, Received};
 use super::frames::{Frames, PREFIX};
-use super::pipe::{Pipe, Received};
 use crate::close_code::CloseCode;
 use crate::error::{Error, ErrorKind};
 use crate::frame::Wire;
@@ -185,6 +185,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Pipe for LengthDelimite
 
 impl<S> fmt::Debug for LengthDelimited<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LengthDelimited").field("wire", &self.wire).field("waiting", &self.waiting).finish_non_exhaustive()
+        f.debug_struct("LengthDelimited")
+            .field("wire", &self.wire)
+            .field("waiting", &self.waiting)
+            .finish_non_exhaustive()
     }
 }

@@ -3,8 +3,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use super::contract::{Pipe, Received};
 use super::frames::Frames;
-use super::pipe::{Pipe, Received};
 use crate::close_code::CloseCode;
 use crate::error::{Error, ErrorKind};
 use crate::frame::Wire;

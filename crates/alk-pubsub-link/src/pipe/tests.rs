@@ -79,7 +79,8 @@ async fn what_was_sent_is_received_after_the_sender_has_gone() {
 #[tokio::test]
 async fn a_frame_that_is_too_large_is_passed_over() {
     let (a, b) = tokio::io::duplex(16);
-    let (mut here, mut there) = (LengthDelimited::new(a, Wire::Json, 8), LengthDelimited::new(b, Wire::Json, 8));
+    let (mut here, mut there) =
+        (LengthDelimited::new(a, Wire::Json, 8), LengthDelimited::new(b, Wire::Json, 8));
     let long = "x".repeat(100_000);
     here.send(frames(&["12345678", &long, "", "123456789", "end"])).expect("taken");
     let writing = tokio::spawn(async move {

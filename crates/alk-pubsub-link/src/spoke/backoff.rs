@@ -76,9 +76,12 @@ mod tests {
         }
         backoff.attempts = 1000;
         assert_eq!(backoff.ceiling(later), millis(10_000));
-        let waits: std::collections::BTreeSet<_> = (0..100).filter_map(|_| backoff.next(None, later)).collect();
+        let waits: std::collections::BTreeSet<_> =
+            (0..100).filter_map(|_| backoff.next(None, later)).collect();
         assert!(waits.len() > 90, "{waits:?}");
-        assert!(waits.iter().any(|wait| *wait < millis(3000)) && waits.iter().any(|wait| *wait > millis(7000)));
+        assert!(
+            waits.iter().any(|wait| *wait < millis(3000)) && waits.iter().any(|wait| *wait > millis(7000))
+        );
     }
 
     #[test]

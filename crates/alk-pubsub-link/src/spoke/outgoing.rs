@@ -76,7 +76,8 @@ impl Publishes {
     /// The connection was lost: what waits for an answer will not get one, and of what was not sent yet so many bytes are
     /// kept, the oldest. Returns how many events are lost that nobody waits for.
     pub(super) fn disconnected(&mut self, keep: usize) -> u64 {
-        let lost = || Error::new(ErrorKind::Disconnected, "the connection to the hub was lost before it answered");
+        let lost =
+            || Error::new(ErrorKind::Disconnected, "the connection to the hub was lost before it answered");
         for (_, unanswered) in self.unanswered.drain() {
             unanswered.answer(Err(lost()));
         }
@@ -91,7 +92,10 @@ impl Publishes {
             kept += 1;
         }
         self.queued_bytes = bytes;
-        fail(self.queue.split_off(kept), &Error::new(ErrorKind::Disconnected, "the connection to the hub was lost"))
+        fail(
+            self.queue.split_off(kept),
+            &Error::new(ErrorKind::Disconnected, "the connection to the hub was lost"),
+        )
     }
 
     /// Nothing will be sent any more.

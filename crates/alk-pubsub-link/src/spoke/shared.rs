@@ -138,7 +138,8 @@ impl Shared {
         }
         let bytes = event.encode(wire.encoding())?.len() + PUBLISH_OVERHEAD;
         if max.is_some_and(|max| bytes > max) {
-            let message = format!("the event is larger than the {} bytes that the hub takes", max.unwrap_or_default());
+            let message =
+                format!("the event is larger than the {} bytes that the hub takes", max.unwrap_or_default());
             return Err(Error::new(ErrorKind::TooLarge, message));
         }
         Ok(bytes)
@@ -235,7 +236,10 @@ impl Shared {
     fn count_unsent(&self, events: u64) {
         if events > 0 {
             add(&self.counters.unsent, events);
-            tracing::warn!(events, "published events were not sent, since the connection to the hub was lost");
+            tracing::warn!(
+                events,
+                "published events were not sent, since the connection to the hub was lost"
+            );
         }
     }
 

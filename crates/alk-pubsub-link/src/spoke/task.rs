@@ -38,7 +38,8 @@ struct EndGuard(Option<Arc<Shared>>);
 impl Drop for EndGuard {
     fn drop(&mut self) {
         if let Some(shared) = self.0.take() {
-            let error = Error::new(ErrorKind::Closed, "the runtime that kept the link to the hub has stopped it");
+            let error =
+                Error::new(ErrorKind::Closed, "the runtime that kept the link to the hub has stopped it");
             shared.end(&error, Err(error.clone()));
         }
     }

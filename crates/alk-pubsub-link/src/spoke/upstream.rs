@@ -91,7 +91,8 @@ impl LinkUpstream {
     /// The link has ended, with the reason: refused, closed, or not connected after the most attempts.
     pub async fn wait_connected(&self) -> Result<(), Error> {
         let mut state = self.shared.watch_state();
-        let decided = |state: &ConnectionState| matches!(state, ConnectionState::Connected | ConnectionState::Closed);
+        let decided =
+            |state: &ConnectionState| matches!(state, ConnectionState::Connected | ConnectionState::Closed);
         match state.wait_for(decided).await.as_deref() {
             Ok(ConnectionState::Connected) => Ok(()),
             _ => Err(self.shared.lock().ended_by()),
@@ -162,7 +163,10 @@ impl Upstream for LinkUpstream {
                 answered(answer).await
             });
             published.await.unwrap_or_else(|_| {
-                Err(Error::new(ErrorKind::Timeout, format!("the hub did not answer the publish within {limit:?}")))
+                Err(Error::new(
+                    ErrorKind::Timeout,
+                    format!("the hub did not answer the publish within {limit:?}"),
+                ))
             })
         })
     }
@@ -192,7 +196,9 @@ impl Upstream for LinkUpstream {
         match self.shared.change(|core| core.confirmed(interest)) {
             Err(error) => TargetFuture::ready(Err(error)),
             Ok(None) => TargetFuture::ready(Ok(())),
-            Ok(Some(confirmed)) => TargetFuture::boxed(async move { confirmed.await.unwrap_or_else(|_| Err(Error::closed())) }),
+            Ok(Some(confirmed)) => {
+                TargetFuture::boxed(async move { confirmed.await.unwrap_or_else(|_| Err(Error::closed())) })
+            }
         }
     }
 
@@ -226,6 +232,8 @@ impl Drop for LinkUpstream {
 
 impl fmt::Debug for LinkUpstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LinkUpstream").field("state", &*self.shared.watch_state().borrow()).finish_non_exhaustive()
+        f.debug_struct("LinkUpstream")
+            .field("state", &*self.shared.watch_state().borrow())
+            .finish_non_exhaustive()
     }
 }

@@ -3,7 +3,7 @@
 //! fred's client is used for one connection, without a reconnect policy: then its task ends when the connection is lost,
 //! and that is how we know. It is aborted on drop, since otherwise it would go on for ever.
 
-use std::future::{Future, ready};
+use std::future::ready;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -18,6 +18,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::task::JoinHandle;
 
+use super::pace::Pace;
 use super::{Answer, Counts, Driver, FredConfig, Incoming, Kind, PublisherConnection, SubscriberConnection};
 use crate::error::{Error, ErrorKind};
 
@@ -47,12 +48,15 @@ impl Driver for FredDriver {
     type Publisher = FredPublisher;
 
     async fn connect_subscriber(&self) -> Result<FredSubscriber, Error> {
-        let client = self.client(self.config.receive_capacity);
+        let capacity = self.config.receive_capacity;
+        let client = self.client(capacity);
         let cluster = self.config.is_cluster();
         let connecting = self.readers.spawn(async move {
             let (messages, topology) = (client.message_rx(), client.cluster_change_rx());
+            let (pace, hold_back) = Pace::new(client.message_rx(), capacity);
+            let _hold_back = AbortOnDrop(tokio::spawn(hold_back));
             let task = connect(&client).await?;
-            Ok(FredSubscriber { client, cluster, messages, topology, task, ended: None })
+            Ok(FredSubscriber { client, cluster, messages, topology, task, pace, _hold_back, ended: None })
         });
         AbortOnDrop(connecting).ended().await?
     }
@@ -95,6 +99,9 @@ pub(crate) struct FredSubscriber {
     messages: Receiver<Message>,
     topology: Receiver<Vec<fred::types::ClusterStateChange>>,
     task: AbortOnDrop<Result<(), FredError>>,
+    /// Going, it lets the reading thread go.
+    pace: Pace,
+    _hold_back: AbortOnDrop<()>,
     /// Why it is over; messages that came before may be left.
     ended: Option<Error>,
 }
@@ -121,23 +128,30 @@ impl FredSubscriber {
         hand_out(Incoming::Message { kind, channel: &message.channel, payload });
     }
 
-    /// Hands out what is there; how much that was, and whether there may be more.
+    /// Hands out what is there; how much that was.
     fn drain(&mut self, most: usize, hand_out: &mut (dyn FnMut(Incoming<'_>) + Send)) -> usize {
-        for taken in 0..most {
+        let (mut taken, mut lost) = (0, 0);
+        while taken < most {
             match self.messages.try_recv() {
                 Ok(message) => Self::hand_out(&message, hand_out),
-                Err(TryRecvError::Lagged(messages)) => hand_out(Incoming::Lagged(messages)),
-                Err(TryRecvError::Empty | TryRecvError::Closed) => return taken,
+                Err(TryRecvError::Lagged(messages)) => {
+                    lost += messages;
+                    hand_out(Incoming::Lagged(messages));
+                    continue;
+                }
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
             }
+            taken += 1;
         }
-        most
+        self.pace.took(taken as u64 + lost);
+        taken
     }
 }
 
 impl SubscriberConnection for FredSubscriber {
     fn request(&self, kind: Kind, add: bool, names: Vec<String>) -> Answer<()> {
         let client = self.client.clone();
-        started(async move {
+        started(Box::pin(async move {
             let answer = match (kind, add) {
                 (Kind::Channel, true) => client.subscribe(names).await,
                 (Kind::Channel, false) => client.unsubscribe(names).await,
@@ -147,7 +161,7 @@ impl SubscriberConnection for FredSubscriber {
                 (Kind::Shard, false) => client.sunsubscribe(names).await,
             };
             answer.map_err(error)
-        })
+        }))
     }
 
     fn count(&self, everywhere: bool) -> Answer<Counts> {
@@ -155,7 +169,7 @@ impl SubscriberConnection for FredSubscriber {
         let home = self.home();
         let nodes: Vec<Server> =
             if everywhere && self.cluster { client.active_connections() } else { Vec::new() };
-        started(async move {
+        started(Box::pin(async move {
             if nodes.is_empty() {
                 return count(&client, &home).await;
             }
@@ -168,12 +182,12 @@ impl SubscriberConnection for FredSubscriber {
                 sum.shards += counts.shards;
             }
             Ok(sum)
-        })
+        }))
     }
 
     fn echo(&self, nonce: u64) -> Answer<bool> {
         let client = self.client.with_options(&self.home());
-        started(async move { echo(&client, nonce).await })
+        started(Box::pin(async move { echo(&client, nonce).await }))
     }
 
     async fn receive(&mut self, most: usize, hand_out: &mut (dyn FnMut(Incoming<'_>) + Send)) {
@@ -184,14 +198,23 @@ impl SubscriberConnection for FredSubscriber {
             hand_out(Incoming::Closed(error.clone()));
             return;
         }
+        // Where messages follow each other closely, being woken for each one costs more than looking again.
+        tokio::task::yield_now().await;
+        if self.drain(most, hand_out) > 0 {
+            return;
+        }
         tokio::select! {
             biased;
             message = self.messages.recv() => match message {
                 Ok(message) => {
+                    self.pace.took(1);
                     Self::hand_out(&message, hand_out);
                     self.drain(most.saturating_sub(1), hand_out);
                 }
-                Err(RecvError::Lagged(messages)) => hand_out(Incoming::Lagged(messages)),
+                Err(RecvError::Lagged(messages)) => {
+                    self.pace.took(messages);
+                    hand_out(Incoming::Lagged(messages));
+                }
                 Err(RecvError::Closed) => self.ended = Some(Error::disconnected()),
             },
             _ = self.topology.recv() => hand_out(Incoming::TopologyChanged),
@@ -214,19 +237,19 @@ pub(crate) struct FredPublisher {
 impl PublisherConnection for FredPublisher {
     fn publish(&self, channel: String, envelope: Bytes) -> Answer<Option<u64>> {
         let (client, sharded, counted) = (self.client.clone(), self.sharded, self.counted);
-        started(async move {
+        started(Box::pin(async move {
             let receivers: Result<u64, _> = if sharded {
                 client.spublish(channel, Value::Bytes(envelope)).await
             } else {
                 client.publish(channel, Value::Bytes(envelope)).await
             };
             receivers.map(|receivers| counted.then_some(receivers)).map_err(error)
-        })
+        }))
     }
 
     fn echo(&self, nonce: u64) -> Answer<bool> {
         let client = self.client.clone();
-        started(async move { echo(&client, nonce).await })
+        started(Box::pin(async move { echo(&client, nonce).await }))
     }
 
     async fn closed(&mut self) -> Error {
@@ -264,8 +287,9 @@ async fn echo(client: &WithOptions<Client>, nonce: u64) -> Result<bool, Error> {
 }
 
 /// Has a command sent now, and not when its answer is asked for.
-fn started<T: Send + 'static>(command: impl Future<Output = Result<T, Error>> + Send + 'static) -> Answer<T> {
-    let mut command: Answer<T> = Box::pin(command);
+///
+/// It comes in a box, since these futures are large and each move of one would cost.
+fn started<T: Send + 'static>(mut command: Answer<T>) -> Answer<T> {
     match command.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => Box::pin(ready(answer)),
         Poll::Pending => command,

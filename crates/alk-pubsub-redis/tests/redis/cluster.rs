@@ -82,7 +82,8 @@ async fn disturbed(
     disturb().await;
     cluster.wait_until_whole();
     let mut new = soon("a new topic", pubsub.subscribe_to("new", "x").into_future()).await.unwrap();
-    soon("a publish succeeds", async { while publisher.publish("new", "x", json!(1)).await.is_err() {} }).await;
+    soon("a publish succeeds", async { while publisher.publish("new", "x", json!(1)).await.is_err() {} })
+        .await;
     next_number(&mut new).await;
     for subscription in &mut kept {
         let topic = subscription.interest().to_string();

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use alk_pubsub_core::{ConnectionState, Dynamic, ErrorKind, GapReason, PubSub};
+use alk_pubsub_core::{Bounds, ConnectionState, Dynamic, ErrorKind, Event, GapReason, PubSub};
 use alk_pubsub_redis::{Offline, Reconnect, RedisEventTarget};
 use serde_json::json;
 
 use super::servers::{Server, wait_until};
-use super::support::{Seen, connect, next_number, next_seen, pubsub, soon, wait_for_state};
+use super::support::{DEADLINE, Seen, connect, next_number, next_seen, pubsub, soon, wait_for_state};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_burst_every_event_is_received_or_accounted_for() {
@@ -45,6 +45,33 @@ async fn of_a_burst_every_event_is_received_or_accounted_for() {
     println!("{} received, {missed} in gaps", received.len());
     assert_eq!(received.len() as u64 + missed, EVENTS);
     drop(publisher.await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_stands_still_for_a_while_loses_nothing() {
+    const EVENTS: u64 = 100_000;
+    let server = Server::start(&[]);
+    let pubsub = pubsub(&server.url()).await;
+    let bounds = Bounds::default().events(1 << 20).bytes(1 << 30);
+    let mut seen = pubsub.subscribe("burst").bounds(bounds).await.unwrap().with_gaps();
+    // A listener must not block. This one does, and with it everything that is to be delivered.
+    let (release, released) = std::sync::mpsc::sync_channel::<()>(1);
+    let released = std::sync::Mutex::new(Some(released));
+    let standing_still = move |_: &Event| {
+        if let Some(released) = released.lock().unwrap().take() {
+            let _ = released.recv_timeout(DEADLINE);
+        }
+    };
+    let burst = "burst".parse().unwrap();
+    let _guard = pubsub.target().add_event_listener(burst, Arc::new(standing_still)).await.unwrap();
+    let envelopes: Vec<_> =
+        (0..EVENTS).map(|number| format!(r#"{{"type":"burst","id":"b","payload":{number}}}"#)).collect();
+    let commands: Vec<_> = envelopes.iter().map(|envelope| ["PUBLISH", "test:burst:b", envelope]).collect();
+    server.tell_all(commands.iter().map(|command| &command[..]));
+    release.send(()).unwrap();
+    for number in 0..EVENTS {
+        assert_eq!(next_seen(&mut seen).await, Seen::Number(number));
+    }
 }
 
 /// Publishes numbers on ten topics until told to end; says which were said to be published.
@@ -264,12 +291,19 @@ async fn while_there_is_no_connection_a_publish_fails_at_once_unless_it_may_wait
     for pubsub in [&failing, &waiting] {
         wait_for_state(&**pubsub.target(), ConnectionState::Reconnecting).await;
     }
-    let error = failing.publish("tick", "a", json!(0)).await.unwrap_err();
+    // A connection may have lost its other half without knowing yet.
+    let error = loop {
+        if let Err(error) = failing.publish("tick", "a", json!(0)).await {
+            break error;
+        }
+    };
     assert_eq!(error.kind(), ErrorKind::Disconnected);
+    let too_large = json!("x".repeat(1000));
+    wait_until("the publisher knows", || waiting.try_publish("tick", "a", too_large.clone()).is_err());
     for number in 0..10 {
         waiting.try_publish("tick", "a", json!(number)).unwrap();
     }
-    let full = waiting.try_publish("tick", "a", json!("x".repeat(1000))).unwrap_err();
+    let full = waiting.try_publish("tick", "a", too_large).unwrap_err();
     assert_eq!(full.kind(), ErrorKind::Disconnected);
     drop(listener);
     // Somebody listens before the publisher is back, since what is flushed to nobody is gone.

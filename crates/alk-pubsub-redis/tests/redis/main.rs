@@ -5,13 +5,19 @@
 #[cfg(feature = "fred-clients")]
 mod clients;
 mod cluster;
+mod conformance;
 mod denied;
 mod fred_facts;
 mod interop;
 mod loss;
 mod resources;
 mod sentinel;
-#[allow(unreachable_pub, dead_code, unused_imports, reason = "the fixtures are a library, which other tests use too")]
+#[allow(
+    unreachable_pub,
+    dead_code,
+    unused_imports,
+    reason = "the fixtures are a library, which other tests use too"
+)]
 mod servers;
 mod single;
 mod support;

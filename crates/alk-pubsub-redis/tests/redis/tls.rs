@@ -27,6 +27,15 @@ async fn connect(url: String, authority: &Authority) -> Result<RedisEventTarget,
         .await
 }
 
+pub(crate) async fn connect_with_prefix(
+    url: String,
+    authority: &Authority,
+    prefix: &str,
+) -> RedisEventTarget {
+    let builder = RedisEventTarget::builder(url).tls(trusting(authority)).prefix(prefix);
+    builder.connect_timeout(Duration::from_secs(20)).connect().await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn events_travel_over_tls() {
     let authority = Authority::new();

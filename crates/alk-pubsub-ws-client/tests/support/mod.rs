@@ -2,8 +2,6 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
 
-pub mod proxy;
-
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

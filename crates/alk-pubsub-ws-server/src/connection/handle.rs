@@ -145,12 +145,6 @@ impl Shared {
     fn is_gone(&self) -> bool {
         self.orders().gone
     }
-
-    fn tap(&self, event: &Event) {
-        if let Some(router) = self.tap.get() {
-            router.deliver(event.clone(), Scope::ALL);
-        }
-    }
 }
 
 impl WsConnection {
@@ -197,13 +191,20 @@ impl fmt::Debug for WsConnection {
 
 impl EventTarget for Shared {
     fn dispatch_event(&self, event: Event) -> TargetFuture<Result<Published, Error>> {
-        self.tap(&event);
-        self.hub.dispatch_event(event)
+        let Some(tap) = self.tap.get().cloned() else { return self.hub.dispatch_event(event) };
+        self.hub.dispatch_event(event.clone()).map(move |published| {
+            if published.is_ok() {
+                tap.deliver(event, Scope::ALL);
+            }
+            published
+        })
     }
 
     fn try_dispatch_event(&self, event: Event) -> Result<Published, Error> {
-        self.tap(&event);
-        self.hub.try_dispatch_event(event)
+        let Some(tap) = self.tap.get() else { return self.hub.try_dispatch_event(event) };
+        let published = self.hub.try_dispatch_event(event.clone())?;
+        tap.deliver(event, Scope::ALL);
+        Ok(published)
     }
 
     fn add_event_listener(

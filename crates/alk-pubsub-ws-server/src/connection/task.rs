@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use alk_pubsub_core::Framing;
+use alk_pubsub_core::{Framing, Gap, GapReason};
 use alk_pubsub_link::{CloseCode, ErrorCode, Limits, LinkFraming, Outbox, Refusal, Session};
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -38,6 +38,8 @@ pin_project! {
         heartbeat: Heartbeat,
         max_frame_bytes: usize,
         received: bool,
+        // Whether the socket took no more when it was last written to.
+        blocked: bool,
         phase: Phase,
     }
 }
@@ -72,6 +74,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
             heartbeat: Heartbeat::new(limits),
             max_frame_bytes: limits.max_frame_bytes,
             received: true,
+            blocked: false,
             phase: Phase::Open,
         }
     }
@@ -97,6 +100,8 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
                 let mut frame = Vec::with_capacity(envelope.len() + 16);
                 this.framing.frame(&event, &envelope, &mut frame);
                 this.outgoing.push(frame);
+            } else {
+                this.session.tell_gap(Gap::new(GapReason::Undecodable, Some(1)), this.outgoing);
             }
         }
 
@@ -147,6 +152,9 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
                 begin_close(this.phase, Disconnected::BySpoke);
                 return Ok(true);
             }
+        } else {
+            // Nobody looks, so nobody can say that nothing has arrived.
+            *this.received = true;
         }
 
         // Until there is nothing more, so that the task is registered for what comes; or until it is enough for now.
@@ -166,9 +174,17 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
 
         match this.outgoing.poll_write(this.io.as_mut(), cx) {
             // A write that took a part is followed by one that says when the socket takes more.
-            Poll::Ready(Ok(_)) => done |= full || this.outgoing.bytes() > 0,
+            Poll::Ready(Ok(wrote)) => {
+                // A socket that was full takes more only because the peer reads. Its answer to a ping may take long: the
+                // ping stands behind all that the peer has not read yet.
+                *this.received |= wrote && std::mem::take(this.blocked);
+                done |= full || this.outgoing.bytes() > 0;
+            }
             Poll::Ready(Err(_)) => return Err(Disconnected::BySpoke),
-            Poll::Pending => this.heartbeat.stalled(),
+            Poll::Pending => {
+                *this.blocked = true;
+                this.heartbeat.stalled();
+            }
         }
 
         match this.heartbeat.poll(cx, this.received) {

@@ -55,7 +55,8 @@ impl Hub {
         let first = || {
             self.0.added.fetch_add(1, Ordering::Relaxed);
         };
-        let join = |log: &Arc<Log>, state: &mut LogState| RawSubscription::join(log, state, bounds, self.0.clone());
+        let join =
+            |log: &Arc<Log>, state: &mut LogState| RawSubscription::join(log, state, bounds, self.0.clone());
         self.0.router.enter(&interest, first, join).unwrap()
     }
 

@@ -97,7 +97,8 @@ enum Step {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let gap = proptest::option::of(0..9u64).prop_map(|missed| Step::Gap(Gap::new(GapReason::Reconnected, missed)));
+    let gap =
+        proptest::option::of(0..9u64).prop_map(|missed| Step::Gap(Gap::new(GapReason::Reconnected, missed)));
     let step = prop_oneof![
         6 => (0..TOPICS.len()).prop_map(Step::Publish),
         1 => gap,

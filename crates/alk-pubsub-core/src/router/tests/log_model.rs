@@ -29,7 +29,14 @@ struct Model {
 
 impl Model {
     fn new(bounds: Bounds) -> Self {
-        Self { bounds, waiting: VecDeque::new(), gaps: VecDeque::new(), missed: 0, ended: false, closed: false }
+        Self {
+            bounds,
+            waiting: VecDeque::new(),
+            gaps: VecDeque::new(),
+            missed: 0,
+            ended: false,
+            closed: false,
+        }
     }
 
     fn has_room(&self) -> bool {
@@ -41,7 +48,11 @@ impl Model {
             Overflow::Block => self.bounds.events as usize + GAP_ROOM,
             _ => self.bounds.events as usize,
         };
-        let bytes: usize = self.waiting.iter().map(|entry| if let Entry::Event { bytes, .. } = entry { *bytes } else { 0 }).sum();
+        let bytes: usize = self
+            .waiting
+            .iter()
+            .map(|entry| if let Entry::Event { bytes, .. } = entry { *bytes } else { 0 })
+            .sum();
         let heavy = self.bounds.overflow != Overflow::Block && bytes as u64 > self.bounds.bytes;
         self.waiting.len() > most || (heavy && self.waiting.len() > 1)
     }
@@ -96,16 +107,19 @@ enum Step {
 }
 
 fn gap() -> impl Strategy<Value = Gap> {
-    let reason = prop_oneof![Just(GapReason::Reconnected), Just(GapReason::TransportLag), Just(GapReason::Remote)];
+    let reason =
+        prop_oneof![Just(GapReason::Reconnected), Just(GapReason::TransportLag), Just(GapReason::Remote)];
     (reason, proptest::option::of(0..100u64)).prop_map(|(reason, missed)| Gap::new(reason, missed))
 }
 
 fn bounds() -> impl Strategy<Value = Bounds> {
-    let overflow = prop_oneof![3 => Just(Overflow::DropOldest), 1 => Just(Overflow::Block), 1 => Just(Overflow::Close)];
+    let overflow =
+        prop_oneof![3 => Just(Overflow::DropOldest), 1 => Just(Overflow::Block), 1 => Just(Overflow::Close)];
     let events = prop_oneof![1..6usize, 1..200usize];
     let bytes = prop_oneof![1..400usize, Just(Bounds::DEFAULT_BYTES)];
-    (overflow, events, bytes)
-        .prop_map(|(overflow, events, bytes)| Bounds::default().overflow(overflow).events(events).bytes(bytes))
+    (overflow, events, bytes).prop_map(|(overflow, events, bytes)| {
+        Bounds::default().overflow(overflow).events(events).bytes(bytes)
+    })
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {

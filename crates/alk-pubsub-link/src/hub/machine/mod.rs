@@ -1,9 +1,9 @@
 //! The hub's end of a link as a pure state machine: frames and results in, effects out. No socket, no clock, no task.
 
 mod effect;
-mod machine;
+mod state;
 #[cfg(test)]
 mod tests;
 
 pub use effect::{Effect, Token};
-pub use machine::Machine;
+pub use state::Machine;

@@ -161,7 +161,10 @@ fn each_refused_topic_has_an_error_of_its_own() {
             error("1", ErrorCode::BadTopic, Some("")),
         ]
     );
-    assert_eq!(test.decides(Err(ErrorKind::Upstream)), (false, vec![error("1", ErrorCode::Unavailable, Some("a:1"))]));
+    assert_eq!(
+        test.decides(Err(ErrorKind::Upstream)),
+        (false, vec![error("1", ErrorCode::Unavailable, Some("a:1"))])
+    );
     assert_eq!(test.decides(Ok(())), (true, vec![subscribed("1", &["b"])]));
     // What was refused takes no place.
     assert_eq!(test.gets(&subscribe("2", &["c"])), [asks("c")]);
@@ -328,7 +331,7 @@ fn frames_that_are_for_spokes_are_refused_and_the_link_stays() {
 fn too_many_bad_frames_end_the_link() {
     let mut test = Test::with(|limits| limits.max_bad_frames = 3);
     let bad = error("", ErrorCode::BadFrame, None);
-    assert_eq!(test.gets_text("nonsense"), [bad.clone()]);
+    assert_eq!(test.gets_text("nonsense"), std::slice::from_ref(&bad));
     assert_eq!(test.gets(&json!({"type": "__x", "id": "1"})), [error("1", ErrorCode::ReservedType, None)]);
     let close = json!({"type": "__close", "id": "", "payload":
         {"reason": "too many bad frames", "reconnect": false, "retry_ms": null}});
@@ -358,7 +361,10 @@ fn control_frames_have_a_rate_and_a_burst() {
     assert_eq!(test.gets(&unsubscribe("5", &["a"])), [unsubscribed("5", &["a"])]);
     assert_eq!(test.gets(&unsubscribe("6", &["a"])), [error("6", ErrorCode::RateLimited, None)]);
     test.now += Duration::from_secs(3600);
-    assert_eq!((0..10).filter(|_| test.gets(&unsubscribe("7", &["a"])) == [unsubscribed("7", &["a"])]).count(), 3);
+    assert_eq!(
+        (0..10).filter(|_| test.gets(&unsubscribe("7", &["a"])) == [unsubscribed("7", &["a"])]).count(),
+        3
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
-use super::connection::{Connection, Outcome};
+use super::run::{Connection, Outcome};
 use crate::error::{Error, ErrorKind};
 use crate::heartbeat::{Beat, Heartbeat};
 use crate::pipe::Pipe;

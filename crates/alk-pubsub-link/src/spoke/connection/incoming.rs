@@ -3,7 +3,7 @@ use std::task::{Context, Poll};
 use alk_pubsub_core::{ConnectionState, Event, Scope};
 
 use super::clocks::GOODBYE;
-use super::connection::{Connection, Outcome, TURN};
+use super::run::{Connection, Outcome, TURN};
 use crate::error::{Error, ErrorKind};
 use crate::frame::Frame;
 use crate::pipe::{Pipe, Received};
@@ -22,7 +22,12 @@ impl<P: Pipe> Connection<'_, P> {
             };
             heard = true;
             match received {
-                None => return Err(Outcome::Lost(Error::new(ErrorKind::Closed, "the hub has closed the connection"))),
+                None => {
+                    return Err(Outcome::Lost(Error::new(
+                        ErrorKind::Closed,
+                        "the hub has closed the connection",
+                    )));
+                }
                 Some(Err(error)) => return Err(Outcome::Lost(error)),
                 Some(Ok(Received::Frame(frame))) if frame.len() > self.shared.options.max_frame_bytes => {
                     self.misbehaved("a frame is too large")?;
@@ -114,5 +119,4 @@ impl<P: Pipe> Connection<'_, P> {
         }
         Ok(())
     }
-
 }

@@ -1,8 +1,8 @@
 //! One connection of a spoke, from the pipe to its end.
 
 mod clocks;
-mod connection;
 mod incoming;
 mod outgoing;
+mod run;
 
-pub(super) use connection::{Connection, Outcome};
+pub(super) use run::{Connection, Outcome};

@@ -2,7 +2,7 @@ use std::task::{Context, Poll};
 
 use alk_pubsub_core::{Error as CoreError, ErrorKind as CoreErrorKind, Event};
 
-use super::connection::{Connection, Outcome};
+use super::run::{Connection, Outcome};
 use crate::frame::Control;
 use crate::pipe::{Frames, Pipe, prefixed};
 use crate::spoke::stats::add;
@@ -14,7 +14,9 @@ impl<P: Pipe> Connection<'_, P> {
     pub(super) fn put(&mut self, control: &Control) {
         match control.encode(self.pipe.wire()) {
             Ok(frame) => prefixed(&frame, &mut self.batch),
-            Err(error) => tracing::error!(%error, frame = control.frame_type(), "a control frame cannot be encoded"),
+            Err(error) => {
+                tracing::error!(%error, frame = control.frame_type(), "a control frame cannot be encoded");
+            }
         }
     }
 
@@ -81,11 +83,16 @@ impl<P: Pipe> Connection<'_, P> {
         let wire = self.pipe.wire();
         let frame = match number {
             None => event.encode(wire.encoding()),
-            Some(number) => Control::Publish { reference: number.to_string(), event: event.clone() }.encode(wire),
+            Some(number) => {
+                Control::Publish { reference: number.to_string(), event: event.clone() }.encode(wire)
+            }
         };
         let frame = frame.and_then(|frame| {
             if frame.len() > max {
-                return Err(CoreError::new(CoreErrorKind::TooLarge, "the event is larger than the hub takes"));
+                return Err(CoreError::new(
+                    CoreErrorKind::TooLarge,
+                    "the event is larger than the hub takes",
+                ));
             }
             Ok(frame)
         });

@@ -35,7 +35,9 @@ impl Entry {
     /// What is to be done so that the hub knows what is wanted.
     pub(super) fn step(&self) -> Option<Step> {
         match (self.wanted, self.standing) {
-            (true, Standing::Absent | Standing::Refused | Standing::Leaving(_) | Standing::Unknown) => Some(Step::Subscribe),
+            (true, Standing::Absent | Standing::Refused | Standing::Leaving(_) | Standing::Unknown) => {
+                Some(Step::Subscribe)
+            }
             (false, Standing::Active | Standing::Asked(_) | Standing::Unknown) => Some(Step::Unsubscribe),
             _ => None,
         }

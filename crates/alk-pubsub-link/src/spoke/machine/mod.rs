@@ -3,13 +3,13 @@
 
 mod effect;
 mod interest;
-mod machine;
 #[cfg(test)]
 mod model;
 mod requests;
+mod state;
 #[cfg(test)]
 mod tests;
 
 pub(super) use effect::Effect;
 pub(super) use interest::Confirmation;
-pub(super) use machine::Machine;
+pub(super) use state::Machine;

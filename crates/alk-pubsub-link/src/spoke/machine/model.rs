@@ -1,6 +1,7 @@
 //! The machine against a naive hub: whatever happens in whatever order, both end up with what is wanted, and nobody hears
 //! an event of a new connection before the gap that the lost one has left.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use alk_pubsub_core::{Event, EventType, Gap, GapReason, Interest, Topic};
@@ -75,7 +76,10 @@ fn interest(at: usize) -> Interest {
 
 fn event(topic: &str) -> Event {
     let topic: Topic = topic.parse().expect("a topic");
-    Event::new(Topic::new(EventType::new(topic.event_type()).expect("a type"), topic.id()).expect("an id"), ())
+    Event::new(
+        Topic::new(EventType::new(topic.event_type()).expect("a type"), topic.id()).expect("an id"),
+        (),
+    )
 }
 
 impl World {
@@ -100,8 +104,8 @@ impl World {
     fn run(&mut self, op: &Op) {
         match op {
             Op::Want(at) => {
-                if !self.wanted.contains_key(&interest(*at)) {
-                    self.wanted.insert(interest(*at), Listener::default());
+                if let Entry::Vacant(vacant) = self.wanted.entry(interest(*at)) {
+                    vacant.insert(Listener::default());
                     self.refused.remove(&interest(*at));
                     self.machine.want(&interest(*at));
                 }
@@ -161,7 +165,10 @@ impl World {
             Frame::Control(Control::Error { reference, code, message, topic })
         };
         match (control, answer) {
-            (Control::Subscribe { reference, .. } | Control::Unsubscribe { reference, .. }, Answer::LimitRate) => {
+            (
+                Control::Subscribe { reference, .. } | Control::Unsubscribe { reference, .. },
+                Answer::LimitRate,
+            ) => {
                 self.down.push_back(error(&reference, "rate_limited", None));
             }
             (Control::Unsubscribe { reference, topics }, _) => {
@@ -200,7 +207,10 @@ impl World {
                     if let Some(listener) = self.wanted.get_mut(&interest) {
                         assert!(!listener.owed, "confirmed without the gap: {interest}");
                         listener.active = true;
-                        assert!(self.hub.contains(&interest), "confirmed what the hub does not have: {interest}");
+                        assert!(
+                            self.hub.contains(&interest),
+                            "confirmed what the hub does not have: {interest}"
+                        );
                     }
                     self.refused.remove(&interest);
                 }

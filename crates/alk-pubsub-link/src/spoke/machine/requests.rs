@@ -94,7 +94,13 @@ mod tests {
 
     #[test]
     fn every_frame_fits_and_nothing_is_left_out() {
-        let cases = [("", 512, 128), ("\"\\\"", 512, 128), ("é\u{fffd}", 300, 7), ("x", 1 << 20, 128), ("long", 0, 0)];
+        let cases = [
+            ("", 512, 128),
+            ("\"\\\"", 512, 128),
+            ("é\u{fffd}", 300, 7),
+            ("x", 1 << 20, 128),
+            ("long", 0, 0),
+        ];
         for (pad, max_bytes, max_topics) in cases {
             let all = interests((0..1000).map(|n| format!("{pad}{n}")));
             let frames = frames(all.clone(), max_bytes, max_topics);

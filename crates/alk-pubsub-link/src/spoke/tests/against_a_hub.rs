@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use alk_pubsub_core::{
-    ConnectionState, Dynamic, Error, ErrorKind, EventTarget, Interest, Overflow, PubSub, Published, Receivers, Topic,
+    ConnectionState, Dynamic, Error, ErrorKind, EventTarget, Interest, Overflow, PubSub, Published,
+    Receivers, Topic,
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -192,7 +193,8 @@ async fn an_offline_buffer_is_sent_in_order_after_the_subscriptions_are_back() {
         within("published", waiting).await.expect("no panic").expect("published");
     }
     let seen = until(&mut own, &json!(9)).await;
-    let expected: Vec<_> = [json!("upstream_reconnected")].into_iter().chain((0..9).map(Value::from)).collect();
+    let expected: Vec<_> =
+        [json!("upstream_reconnected")].into_iter().chain((0..9).map(Value::from)).collect();
     assert_eq!(seen, expected);
 }
 
@@ -269,14 +271,18 @@ async fn dropping_the_last_handle_and_subscription_ends_the_task() {
 async fn a_pipe_of_its_own_is_not_made_again() {
     let hub = TestHub::new();
     let (near, far) = memory_pipe(Wire::Json, 4096);
-    let served = tokio::spawn(serve(hub.target.clone(), far, ServeOptions::new(ConnectionInfo::new("1", None))));
+    let served =
+        tokio::spawn(serve(hub.target.clone(), far, ServeOptions::new(ConnectionInfo::new("1", None))));
     let target = link_over(near, options());
     let _subscription = PubSub::<Dynamic>::new(target.clone()).subscribe("a").await.expect("granted");
     served.abort();
     reaches(&target, ConnectionState::Closed).await;
     let error = target.dispatch_event(event()).await.expect_err("ended");
     assert_eq!(error.kind(), ErrorKind::Disconnected);
-    assert_eq!(target.upstream().wait_connected().await.map_err(|error| error.kind()), Err(ErrorKind::Disconnected));
+    assert_eq!(
+        target.upstream().wait_connected().await.map_err(|error| error.kind()),
+        Err(ErrorKind::Disconnected)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -302,7 +308,9 @@ async fn refused_for_good_and_after_the_last_attempt() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hub_that_limits_the_rate_is_asked_more_slowly() {
-    let hub = TestHub::with(|limits| (limits.control_rate, limits.control_burst, limits.max_topics) = (50, 20, 2000));
+    let hub = TestHub::with(|limits| {
+        (limits.control_rate, limits.control_burst, limits.max_topics) = (50, 20, 2000);
+    });
     let spoke = PubSub::<Dynamic>::new(hub.spoke(options()));
     let mut subscriptions = Vec::new();
     for n in 0..200 {
@@ -377,8 +385,15 @@ async fn many_publishers_over_a_byte_stream_keep_their_order() {
     let hub = TestHub::new();
     let (a, b) = tokio::io::duplex(512);
     let info = ConnectionInfo::new("1", None);
-    tokio::spawn(serve(hub.target.clone(), LengthDelimited::new(b, Wire::Json, 1 << 20), ServeOptions::new(info)));
-    let spoke = PubSub::<Dynamic>::new(link_over(LengthDelimited::new(a, Wire::Json, 1 << 20), options().queue_bytes(4096)));
+    tokio::spawn(serve(
+        hub.target.clone(),
+        LengthDelimited::new(b, Wire::Json, 1 << 20),
+        ServeOptions::new(info),
+    ));
+    let spoke = PubSub::<Dynamic>::new(link_over(
+        LengthDelimited::new(a, Wire::Json, 1 << 20),
+        options().queue_bytes(4096),
+    ));
     let bounds = alk_pubsub_core::Bounds::default().events(100_000).bytes(64 << 20);
     let mut all = spoke.subscribe_all().bounds(bounds).await.expect("granted");
     let publishers: Vec<_> = (0..8)

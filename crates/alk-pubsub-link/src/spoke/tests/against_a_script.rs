@@ -48,7 +48,12 @@ async fn a_hub_that_welcomes_and_drops_everybody_is_not_called_without_pause() {
         hub.connection().await;
         hub.welcomes();
         let mut state = target.state();
-        within("welcome", async { while target.upstream().stats().connections < n { state.changed().await; } }).await;
+        within("welcome", async {
+            while target.upstream().stats().connections < n {
+                state.changed().await;
+            }
+        })
+        .await;
         hub.hang_up();
     }
     assert!(started.elapsed() > Duration::from_secs(20), "{:?}", started.elapsed());
@@ -145,8 +150,10 @@ async fn the_hubs_good_bye_is_honoured() {
     hub.connection().await;
     hub.welcomes();
     reaches(&target, ConnectionState::Connected).await;
-    let close = |reconnect: bool| json!({"type": "__close", "payload":
-        {"reason": "shutdown", "reconnect": reconnect, "retry_ms": 7000}});
+    let close = |reconnect: bool| {
+        json!({"type": "__close", "payload":
+        {"reason": "shutdown", "reconnect": reconnect, "retry_ms": 7000}})
+    };
     hub.says(&close(true));
     reaches(&target, ConnectionState::Reconnecting).await;
     let closed = Instant::now();
@@ -198,7 +205,8 @@ async fn what_a_hub_must_not_send_is_counted_and_left_out() {
     let spoke = PubSub::<Dynamic>::new(target.clone());
     let subscribing = tokio::spawn(async move { spoke.subscribe("a").await });
     hub.grants().await;
-    let mut subscription = within("granted", subscribing).await.expect("no panic").expect("granted").with_gaps();
+    let mut subscription =
+        within("granted", subscribing).await.expect("no panic").expect("granted").with_gaps();
     let bad = ["[]", "{}", r#"{"type":"__x"}"#, r#"{"type":"a","id":7}"#, r#"{"type":"b c"}"#];
     for frame in bad {
         hub.says_bytes(frame.as_bytes());
@@ -209,7 +217,9 @@ async fn what_a_hub_must_not_send_is_counted_and_left_out() {
     hub.says(&json!({"type": "a", "id": "", "payload": 1}));
     let Some(Delivery::Gap(gap)) = within("a gap", subscription.recv()).await else { panic!("a gap") };
     assert_eq!((gap.reason(), gap.missed()), (GapReason::Remote, Some(17)));
-    let Some(Delivery::Event(event)) = within("an event", subscription.recv()).await else { panic!("an event") };
+    let Some(Delivery::Event(event)) = within("an event", subscription.recv()).await else {
+        panic!("an event")
+    };
     assert_eq!(event.payload(), &json!(1));
     let stats = target.upstream().stats();
     assert_eq!((stats.bad_frames, stats.unwanted, stats.events_in), (bad.len() as u64 + 1, 1, 2));

@@ -3,7 +3,9 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use alk_pubsub_core::{ConnectionState, Delivery, Dynamic, EventTarget, InProcessEventTarget, PubSub, Subscription};
+use alk_pubsub_core::{
+    ConnectionState, Delivery, Dynamic, EventTarget, InProcessEventTarget, PubSub, Subscription,
+};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;

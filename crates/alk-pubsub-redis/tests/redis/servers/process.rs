@@ -58,7 +58,10 @@ impl Server {
             .expect("the server's binary can be started");
         *self.child() = Some(child);
         let log = || fs::read_to_string(self.folder.join("log")).unwrap_or_default();
-        wait_until(&format!("the server on port {} is up: {}", self.port, log()), || {
+        wait_until(&format!("the server on port {} is up", self.port), || {
+            let ended =
+                self.child().as_mut().is_none_or(|child| child.try_wait().is_ok_and(|ended| ended.is_some()));
+            assert!(!ended, "the server on port {} has ended: {}", self.port, log());
             TcpStream::connect(("127.0.0.1", self.port)).is_ok()
         });
     }
@@ -175,10 +178,21 @@ pub fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
-/// A port that nobody listens on now.
+/// A port that nobody listens on now and that was not given out before. Below those that the system gives to
+/// connections, which would take it away before it is used.
 pub(super) fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    listener.local_addr().expect("it has an address").port()
+    const FIRST: u32 = 10_000;
+    const PORTS: u32 = 22_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Other processes begin elsewhere.
+    let begin = std::process::id().wrapping_mul(997);
+    loop {
+        let number = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(FIRST + number % PORTS).expect("it is below 32,000");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 fn new_folder() -> PathBuf {

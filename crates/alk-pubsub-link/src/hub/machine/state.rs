@@ -6,10 +6,10 @@ use tokio::time::Instant;
 
 use super::effect::{Effect, Token};
 use crate::close_code::CloseCode;
-use crate::hub::authorizer::Authorizer;
 use crate::code::ErrorCode;
-use crate::hub::connection::ConnectionInfo;
 use crate::frame::{Control, Frame, Refusal, Welcome, short};
+use crate::hub::authorizer::Authorizer;
+use crate::hub::connection::ConnectionInfo;
 
 use crate::hub::limits::Limits;
 use crate::hub::rate::Rate;
@@ -112,9 +112,12 @@ impl Machine {
             self.interests.insert(interest.clone(), Standing::Active);
         }
         for request in waiting {
-            self.decide(request, interest.to_string(), result.map_err(|error| {
-                (ErrorCode::from(error), error.to_string())
-            }), effects);
+            self.decide(
+                request,
+                interest.to_string(),
+                result.map_err(|error| (ErrorCode::from(error), error.to_string())),
+                effects,
+            );
         }
         result.is_ok()
     }
@@ -145,6 +148,9 @@ impl Machine {
 
     /// Events for this connection are missing here.
     pub fn gap(&mut self, gap: Gap, effects: &mut Vec<Effect>) {
+        if self.closed {
+            return;
+        }
         let reason = gap.reason().as_str().to_owned();
         effects.push(Effect::Send(Control::Gap { reason, missed: gap.missed() }));
     }
@@ -170,7 +176,9 @@ impl Machine {
             return self.publish(Some(reference), event, now, effects);
         }
         let reference = match &control {
-            Control::Subscribe { reference, .. } | Control::Unsubscribe { reference, .. } => reference.clone(),
+            Control::Subscribe { reference, .. } | Control::Unsubscribe { reference, .. } => {
+                reference.clone()
+            }
             other => {
                 let refusal = Refusal {
                     reference: String::new(),
@@ -186,13 +194,17 @@ impl Machine {
                 "more than {} control frames a second; wait before the next one",
                 self.limits.control_rate
             );
-            return refuse(Refusal { reference, code: ErrorCode::RateLimited, message, topic: None }, effects);
+            return refuse(
+                Refusal { reference, code: ErrorCode::RateLimited, message, topic: None },
+                effects,
+            );
         }
         match control {
             Control::Subscribe { topics, .. } | Control::Unsubscribe { topics, .. }
                 if topics.len() > self.most_topics_at_once() =>
             {
-                let (code, message) = (ErrorCode::TooManyTopics, format!("{} topics in one frame", topics.len()));
+                let (code, message) =
+                    (ErrorCode::TooManyTopics, format!("{} topics in one frame", topics.len()));
                 refuse(Refusal { reference, code, message, topic: None }, effects);
             }
             Control::Subscribe { topics, .. } => self.subscribe(reference, topics, effects),
@@ -323,20 +335,17 @@ impl Machine {
         }
     }
 
-    fn publish(
-        &mut self,
-        reference: Option<String>,
-        event: Event,
-        now: Instant,
-        effects: &mut Vec<Effect>,
-    ) {
+    fn publish(&mut self, reference: Option<String>, event: Event, now: Instant, effects: &mut Vec<Effect>) {
         if let Some(rate) = &mut self.publish_rate
             && !rate.allow(now)
         {
             let most = self.limits.max_publish_rate.unwrap_or_default();
             let message = format!("more than {most} events a second");
             let reference = reference.unwrap_or_default();
-            return refuse(Refusal { reference, code: ErrorCode::RateLimited, message, topic: None }, effects);
+            return refuse(
+                Refusal { reference, code: ErrorCode::RateLimited, message, topic: None },
+                effects,
+            );
         }
         match self.authorizer.may_publish(&self.connection, event.topic()) {
             Ok(()) => effects.push(Effect::Publish(reference, event)),

@@ -111,7 +111,8 @@ impl Machine {
                         };
                     }
                 }
-                let (reference, topics) = (number.to_string(), interests.iter().map(ToString::to_string).collect());
+                let (reference, topics) =
+                    (number.to_string(), interests.iter().map(ToString::to_string).collect());
                 self.requests.add(number, step, interests);
                 effects.push(Effect::Send(match step {
                     Step::Subscribe => Control::Subscribe { reference, topics },
@@ -213,7 +214,7 @@ impl Machine {
                 Err(_) => effects.push(unasked("__published", &reference)),
             },
             Control::Error { reference, code, message, topic } => {
-                self.refused(&reference, code, message, topic, effects);
+                self.refused(&reference, &code, message, topic, effects);
             }
             Control::Gap { missed, .. } => {
                 effects.push(Effect::Gap(None, Gap::new(GapReason::Remote, missed)));
@@ -251,11 +252,13 @@ impl Machine {
 
     fn unsubscribed(&mut self, reference: &str, effects: &mut Vec<Effect>) {
         let number = self.open(reference, Step::Unsubscribe);
-        let Some((number, request)) = number.and_then(|number| Some((number, self.requests.finish(number)?))) else {
+        let Some((number, request)) = number.and_then(|number| Some((number, self.requests.finish(number)?)))
+        else {
             return effects.push(unasked("__unsubscribed", reference));
         };
         for interest in request.open {
-            if self.interests.get(&interest).is_some_and(|entry| entry.standing == Standing::Leaving(number)) {
+            if self.interests.get(&interest).is_some_and(|entry| entry.standing == Standing::Leaving(number))
+            {
                 self.forget(&interest);
             }
         }
@@ -279,7 +282,7 @@ impl Machine {
     fn refused(
         &mut self,
         reference: &str,
-        code: String,
+        code: &str,
         message: String,
         topic: Option<String>,
         effects: &mut Vec<Effect>,
@@ -287,8 +290,8 @@ impl Machine {
         let number = reference.parse().ok();
         let Some(step) = number.and_then(|number| self.requests.step(number)) else {
             return effects.push(match number {
-                Some(number) => Effect::Published(number, Err(error(&code, message))),
-                None => Effect::Complaint { code: short(&code), message },
+                Some(number) => Effect::Published(number, Err(error(code, &message))),
+                None => Effect::Complaint { code: short(code), message },
             });
         };
         let number = number.unwrap_or_default();
@@ -299,8 +302,8 @@ impl Machine {
         };
         for interest in refused {
             match step {
-                Step::Subscribe => self.not_subscribed(number, &interest, &code, &message, effects),
-                Step::Unsubscribe => self.not_unsubscribed(number, &interest, &code, effects),
+                Step::Subscribe => self.not_subscribed(number, &interest, code, &message, effects),
+                Step::Unsubscribe => self.not_unsubscribed(number, &interest, code, effects),
             }
         }
     }
@@ -324,7 +327,7 @@ impl Machine {
             return self.again_later(interest, effects);
         }
         entry.standing = Standing::Refused;
-        effects.push(Effect::Refused(interest.clone(), error(code, message.to_owned())));
+        effects.push(Effect::Refused(interest.clone(), error(code, message)));
         if code_name == Some(ErrorCode::Unavailable) {
             self.again_later(interest, effects);
         }
@@ -378,9 +381,9 @@ impl Machine {
     }
 }
 
-fn error(code: &str, message: String) -> Error {
+fn error(code: &str, message: &str) -> Error {
     let kind = ErrorCode::from_name(code).map_or(ErrorKind::Upstream, ErrorCode::error_kind);
-    Error::new(kind, format!("the hub refuses it: {}", short(&message)))
+    Error::new(kind, format!("the hub refuses it: {}", short(message)))
 }
 
 fn unasked(what: &str, of: &str) -> Effect {

@@ -1,0 +1,140 @@
+//! Hubs, `pub` and `sub` over a Redis that the tests start themselves.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[allow(
+    unreachable_pub,
+    dead_code,
+    unused_imports,
+    missing_docs,
+    reason = "the fixtures are a library, which other tests use too"
+)]
+#[path = "../../alk-pubsub-redis/tests/redis/servers/mod.rs"]
+mod servers;
+mod support;
+
+use servers::Server;
+use support::{Hub, ended, program, run, run_with};
+
+async fn hub(server: &Server) -> Hub {
+    Hub::start(&["--redis", &server.url(), "--prefix", "test:"]).await
+}
+
+/// Waits until `/readyz` answers so.
+async fn ready(hub: &Hub, status: u16) {
+    let waiting = async {
+        while hub.get("/readyz").await.0.status != status {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(support::PATIENCE, waiting).await.expect("in time");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_of_one_hub_reaches_the_clients_of_another_once() {
+    let server = Server::start(&[]);
+    let (one, two) = tokio::join!(hub(&server), hub(&server));
+    let mut spoke = two.spoke().await;
+    spoke.subscribe(&["a:1", "a", "end"]).await;
+    let mut stream = two.connect().await;
+    stream.open("/events?topic=a:1&topic=a&topic=end").await;
+    let mut publisher = one.spoke().await;
+    for topic in ["a:1", "a:2", "end:"] {
+        let answer = publisher.publish(&support::envelope(topic, 1)).await;
+        assert_eq!(answer["type"], "__published");
+    }
+    // No order across topics, but nothing twice.
+    let mut received = Vec::new();
+    for _ in 0..3 {
+        let event = spoke.frame().await;
+        received.push(format!("{}:{}", event["type"].as_str().unwrap(), event["id"].as_str().unwrap()));
+    }
+    received.sort();
+    assert_eq!(received, ["a:1", "a:2", "end:"]);
+    let mut received = Vec::new();
+    for _ in 0..3 {
+        let event = stream.event().await.unwrap().data();
+        received.push(format!("{}:{}", event["type"].as_str().unwrap(), event["id"].as_str().unwrap()));
+    }
+    received.sort();
+    assert_eq!(received, ["a:1", "a:2", "end:"]);
+    publisher.publish(&support::envelope("a:1", 2)).await;
+    assert_eq!(spoke.frame().await["payload"], 2, "the very next one");
+    assert_eq!(stream.event().await.unwrap().data()["payload"], 2);
+    let upstream = &two.stats().await["upstream"];
+    assert_eq!((&upstream["kind"], &upstream["state"]), (&"redis".into(), &"connected".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readiness_follows_the_connection() {
+    let server = Server::start(&[]);
+    let mut hub = hub(&server).await;
+    ready(&hub, 200).await;
+    assert!(hub.get("/metrics").await.1.contains("alk_hub_upstream_connected{kind=\"redis\"} 1"));
+    server.kill();
+    ready(&hub, 503).await;
+    assert_eq!(hub.stats().await["state"], "disconnected");
+    assert!(hub.get("/metrics").await.1.contains("alk_hub_upstream_connected{kind=\"redis\"} 0"));
+    assert_eq!(hub.get("/healthz").await.0.status, 200);
+    server.restart();
+    ready(&hub, 200).await;
+    server.kill();
+    hub.signal("TERM").await;
+    assert_eq!(hub.ended(support::PATIENCE).await.code(), Some(0), "it ends without Redis, too");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn publishing_and_listening_without_a_hub() {
+    let server = Server::start(&[]);
+    let url = server.url();
+    let redis = ["--redis", &url, "--prefix", "test:"];
+    let with = |arguments: &[&'static str]| -> Vec<String> {
+        arguments.iter().chain(&redis).map(|text| (*text).to_owned()).collect()
+    };
+    let hub = hub(&server).await;
+    let all = with(&["sub", "n", "--count", "10001"]);
+    let listening = program(&all.iter().map(String::as_str).collect::<Vec<_>>()).spawn().unwrap();
+    let subscribed = || server.command(&["PUBSUB", "NUMPAT"]).number() == Some(1);
+    servers::wait_until("it listens", subscribed);
+    let listening = tokio::spawn(ended(listening));
+    let all = with(&["pub", "n", "all", "--lines"]);
+    let numbers: String = (0..10_000).map(|number| format!("{number}\n")).collect();
+    run_with(&all.iter().map(String::as_str).collect::<Vec<_>>(), numbers).await.fine();
+    // What goes through a hub goes the same way.
+    run(&["pub", "n", "all", "10000", "--hub", &hub.url()]).await.fine();
+    let received = listening.await.unwrap().fine();
+    let expected: String = (0..=10_000)
+        .map(|number| format!("{{\"type\":\"n\",\"id\":\"all\",\"payload\":{number}}}\n"))
+        .collect();
+    assert!(received == expected, "complete and in order");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_cannot_be_had_and_secrets_that_nobody_sees() {
+    let server = Server::start(&["--requirepass", "another"]);
+    let port = server.port();
+    let url = format!("redis://somebody:secret@127.0.0.1:{port}");
+    for arguments in [
+        &["serve", "--listen", "127.0.0.1:0", "--redis", &url][..],
+        &["pub", "a", "b", "1", "--redis", &url],
+        &["sub", "a", "--redis", &url],
+    ] {
+        let done = run(arguments).await;
+        assert_eq!(done.code, Some(1), "{done:?}");
+        assert!(done.stderr.contains(&format!("127.0.0.1:{port}")), "{done:?}");
+        assert!(!done.stderr.contains("secret"), "{done:?}");
+    }
+    for url in ["redis:/secret", "reddis://:secret@h", "secret", "redis://:secret@h:port"] {
+        let done = run(&["sub", "a", "--redis", url]).await;
+        assert!(done.code == Some(2) && !done.stderr.contains("secret"), "{done:?}");
+    }
+    for command in ["serve", "pub", "sub"] {
+        let mut help = program(&[command, "--help"]);
+        help.env("ALK_HUB_REDIS", "redis://:secret@h");
+        let help = ended(help.spawn().unwrap()).await.fine();
+        assert!(help.contains("--redis") && !help.contains("secret"), "{help}");
+    }
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let done = run(&["serve", "--listen", "127.0.0.1:0", "--redis", &format!("redis://{free}")]).await;
+    assert!(done.code == Some(1) && done.stderr.contains("--redis URL"), "{done:?}");
+}

@@ -1,0 +1,70 @@
+//! The promises of an event target as a suite of tests: for the targets of alk-pubsub, and for your own.
+//!
+//! Implement [`TargetFactory`] for your transport: it makes event targets in a topic space of their own, and says by its
+//! [`Capabilities`] what it can do beyond what every target must. Then have each promise tested by one line in a test file:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use alk_pubsub_core::InProcessEventTarget;
+//! use alk_pubsub_testkit::{Capabilities, Making, Space, TargetFactory, conformance};
+//!
+//! struct InProcess;
+//!
+//! impl TargetFactory for InProcess {
+//!     fn name(&self) -> &'static str {
+//!         "in process"
+//!     }
+//!
+//!     fn capabilities(&self) -> Capabilities {
+//!         Capabilities::default().block().exact_receivers().interests()
+//!     }
+//!
+//!     fn space(&self) -> Making<'_> {
+//!         Box::pin(async { Space::new(Arc::new(InProcessEventTarget::in_process())) })
+//!     }
+//! }
+//!
+//! conformance!(in_process, InProcess);
+//! # fn main() {
+//! # let report = alk_pubsub_testkit::run_all(&InProcess);
+//! # assert!(report.is_conforming(), "{report}");
+//! # }
+//! ```
+//!
+//! The macro makes a module of tests, one for each of [`CHECKS`]; a check that is added here reaches every transport by itself.
+//! What a transport cannot promise is *not applicable*: it is said on standard error, and listed by [`Report`], which
+//! [`run_all`] returns. It is never counted as passed.
+//!
+//! # Publisher and subscriber apart
+//!
+//! A [`Space`] has one target that checks publish on and one that they subscribe on. Make them two, by [`Space::pair`], where
+//! the transport has two ends: two clients of a server, a hub and a spoke. Everything may take its time: checks wait
+//! for answers and for marked events, never for a while. Thirty seconds are the limit for each check; only one that
+//! hangs comes near it.
+//!
+//! # Faults
+//!
+//! A transport that can lose its connection shows what happens then. Give the space [`Faults`], and say so by
+//! [`Capabilities::outages`] and [`Capabilities::raw_bytes`].
+
+mod capabilities;
+mod check;
+mod checks;
+mod factory;
+mod kit;
+mod numbers;
+#[cfg(feature = "net")]
+mod proxy;
+mod report;
+mod run;
+
+pub use capabilities::{Capabilities, Requirement};
+pub use check::Check;
+pub use checks::CHECKS;
+pub use factory::{Faults, Making, Space, TargetFactory};
+pub use kit::{DEADLINE, Kit};
+#[cfg(feature = "net")]
+pub use proxy::{Fault, Proxy, Schedule};
+pub use report::{Report, Verdict};
+pub use run::{run_all, run_check};

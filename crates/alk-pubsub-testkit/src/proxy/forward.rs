@@ -1,0 +1,55 @@
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+
+use super::fault::{Fault, Schedule};
+use super::random::Random;
+
+/// How many bytes are passed on at once.
+const PIECE: usize = 4096;
+
+/// What the directions of all connections have in common.
+#[derive(Debug)]
+pub(super) struct Faults {
+    pub(super) schedule: Schedule,
+    pub(super) healthy: AtomicBool,
+    pub(super) count: AtomicU64,
+}
+
+/// Passes bytes on, with faults, until one end is closed or a fault ends it.
+pub(super) async fn forward(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut random: Random,
+    faults: &Faults,
+) {
+    let mut piece = vec![0; PIECE];
+    let (mut left, mut fault) = faults.schedule.next(&mut random);
+    while let Ok(read @ 1..) = from.read(&mut piece).await {
+        let mut bytes = &piece[..read];
+        while !faults.healthy.load(Ordering::Acquire) && left < bytes.len() as u64 {
+            let (before, after) = bytes.split_at(usize::try_from(left).unwrap_or_default());
+            if to.write_all(before).await.is_err() {
+                return;
+            }
+            bytes = after;
+            faults.count.fetch_add(1, Ordering::Relaxed);
+            match fault {
+                Fault::Cut => return,
+                Fault::Halve => {
+                    // It is cut off in any case.
+                    drop(to.write_all(&bytes[..bytes.len().div_ceil(2)]).await);
+                    return;
+                }
+                Fault::Stall => std::future::pending().await,
+                Fault::Delay(delay) => tokio::time::sleep(delay).await,
+            }
+            (left, fault) = faults.schedule.next(&mut random);
+        }
+        left = left.saturating_sub(bytes.len() as u64);
+        if to.write_all(bytes).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,137 @@
+use std::fmt;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use futures_util::future::select;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::fault::Schedule;
+use super::forward::{Faults, forward};
+
+/// A proxy in front of a server, with faults. Dropping it ends it and its connections.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// use std::time::Duration;
+/// use alk_pubsub_testkit::{Proxy, Schedule};
+///
+/// let server = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+/// let faults = Schedule::random(17, 5000, Duration::from_millis(20));
+/// let proxy = Proxy::start(server.local_addr()?, faults).await?;
+/// // Clients connect to `proxy.address()`. When it was enough:
+/// proxy.heal();
+/// # std::io::Result::Ok(()) }).unwrap();
+/// ```
+pub struct Proxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+struct Shared {
+    server: SocketAddr,
+    faults: Faults,
+    down: AtomicBool,
+    /// Counts up when all connections are to end.
+    generation: watch::Sender<u64>,
+}
+
+impl Proxy {
+    /// A proxy in front of `server`, on a port of its own.
+    ///
+    /// # Errors
+    ///
+    /// There is no port.
+    pub async fn start(server: SocketAddr, schedule: Schedule) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
+        let faults = Faults { schedule, healthy: AtomicBool::new(false), count: AtomicU64::new(0) };
+        let generation = watch::Sender::new(0);
+        let shared = Arc::new(Shared { server, faults, down: AtomicBool::new(false), generation });
+        let task = tokio::spawn(accept(listener, shared.clone()));
+        Ok(Self { address, shared, task })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How many faults of the schedule there were.
+    #[must_use]
+    pub fn faults(&self) -> u64 {
+        self.shared.faults.count.load(Ordering::Relaxed)
+    }
+
+    /// Ends the connections there are; those that follow have no faults.
+    pub fn heal(&self) {
+        self.shared.faults.healthy.store(true, Ordering::Release);
+        self.cut();
+    }
+
+    /// Ends the connections there are.
+    pub fn cut(&self) {
+        self.shared.generation.send_modify(|generation| *generation += 1);
+    }
+
+    /// Ends the connections there are, and those that are made until it is [up](Self::up) again.
+    pub fn down(&self) {
+        self.shared.down.store(true, Ordering::Release);
+        self.cut();
+    }
+
+    /// Takes connections again.
+    pub fn up(&self) {
+        self.shared.down.store(false, Ordering::Release);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proxy")
+            .field("address", &self.address)
+            .field("server", &self.shared.server)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    // They end with the task.
+    let mut connections = JoinSet::new();
+    let mut number = 0;
+    while let Ok((client, _)) = listener.accept().await {
+        number += 1;
+        connections.spawn(connection(client, number, shared.clone()));
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn connection(client: TcpStream, number: u64, shared: Arc<Shared>) {
+    let mut generation = shared.generation.subscribe();
+    if shared.down.load(Ordering::Acquire) {
+        return;
+    }
+    let Ok(server) = TcpStream::connect(shared.server).await else { return };
+    if client.set_nodelay(true).is_err() || server.set_nodelay(true).is_err() {
+        return;
+    }
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    let schedule = &shared.faults.schedule;
+    let up = pin!(forward(from_client, to_server, schedule.stream(number, 0), &shared.faults));
+    let down = pin!(forward(from_server, to_client, schedule.stream(number, 1), &shared.faults));
+    let ended = pin!(generation.changed());
+    // Whichever ends first ends all.
+    select(select(up, down), ended).await;
+}

@@ -1,0 +1,183 @@
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use alk_pubsub_core::{Bounds, EventTarget, PubSub, event_map};
+use alk_pubsub_worker::{Worker, WorkerHost, WorkerHostEventTarget, from_parent};
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::UnixStream;
+use tokio_util::codec::{Framed, LengthDelimitedCodec};
+
+use super::{EVENTS, PAYLOAD, PINGS, QUEUE};
+
+event_map! { struct Events { Ping("ping") => String, Pong("pong") => String } }
+
+const ROLE: &str = "ALK_PUBSUB_BENCH_ROLE";
+
+/// How many events are on their way to a process at most. It says how far it is, since publishing to a process does not wait.
+const WINDOW: u64 = 4096;
+const SAY_EVERY: u64 = 1024;
+
+pub(super) fn is_child() -> bool {
+    std::env::var_os(ROLE).is_some()
+}
+
+fn this_program(role: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.env(ROLE, role);
+    command
+}
+
+pub(super) async fn child() {
+    match std::env::var(ROLE).unwrap().as_str() {
+        "plain pings" => plain_child(true, false).await,
+        "plain one way" => plain_child(false, false).await,
+        "json pings" => plain_child(true, true).await,
+        "json one way" => plain_child(false, true).await,
+        "pings" => our_child(true).await,
+        _ => our_child(false).await,
+    }
+}
+
+async fn plain_child(pings: bool, json: bool) {
+    let socket = StdUnixStream::from(std::io::stdin().as_fd().try_clone_to_owned().unwrap());
+    let mut frames = framed(socket);
+    let mut count = 0;
+    while let Some(Ok(frame)) = frames.next().await {
+        count += 1;
+        if json {
+            let envelope: Envelope = serde_json::from_slice(&frame).unwrap();
+            assert_eq!(envelope.payload, PAYLOAD);
+        }
+        if pings || count == EVENTS {
+            frames.send(if json { encoded() } else { frame.freeze() }).await.unwrap();
+        }
+    }
+}
+
+async fn our_child(pings: bool) {
+    let target = from_parent().unwrap();
+    let pubsub = PubSub::<Events>::new(target.clone());
+    let mut events = pubsub.subscribe_to(Ping, "").bounds(Bounds::default().events(4 * QUEUE)).await.unwrap();
+    target.ready();
+    let mut count = 0;
+    while let Some(event) = events.recv().await {
+        count += 1;
+        if pings {
+            pubsub.try_publish(Pong, "", event.payload().clone()).unwrap();
+        } else if count % SAY_EVERY == 0 || count == EVENTS {
+            pubsub.try_publish(Pong, "", count.to_string()).unwrap();
+        }
+    }
+    target.close().await.unwrap();
+}
+
+fn framed(socket: StdUnixStream) -> Framed<UnixStream, LengthDelimitedCodec> {
+    socket.set_nonblocking(true).unwrap();
+    Framed::new(UnixStream::from_std(socket).unwrap(), LengthDelimitedCodec::new())
+}
+
+/// A process at the other end of a socket pair, and one frame through it and back.
+fn plain(role: &str) -> (tokio::process::Child, Framed<UnixStream, LengthDelimitedCodec>) {
+    let (here, there) = StdUnixStream::pair().unwrap();
+    let mut command = tokio::process::Command::from(this_program(role));
+    let child = command.stdin(Stdio::from(OwnedFd::from(there))).kill_on_drop(true).spawn().unwrap();
+    (child, framed(here))
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Envelope {
+    #[serde(rename = "type")]
+    event_type: String,
+    id: String,
+    payload: String,
+}
+
+/// As our frames are.
+fn encoded() -> Bytes {
+    let envelope = Envelope { event_type: "ping".to_owned(), id: String::new(), payload: PAYLOAD.to_owned() };
+    serde_json::to_vec(&envelope).unwrap().into()
+}
+
+/// With frames that nobody looks at, or that are encoded and decoded each time.
+pub(super) async fn plain_pings(json: bool) -> Duration {
+    let (mut child, mut frames) = plain(if json { "json pings" } else { "plain pings" });
+    let frame = encoded();
+    frames.send(frame.clone()).await.unwrap();
+    frames.next().await.unwrap().unwrap();
+    let start = Instant::now();
+    for _ in 0..PINGS {
+        frames.send(if json { encoded() } else { frame.clone() }).await.unwrap();
+        let answer = frames.next().await.unwrap().unwrap();
+        if json {
+            assert_eq!(serde_json::from_slice::<Envelope>(&answer).unwrap().payload, PAYLOAD);
+        } else {
+            assert_eq!(answer, frame);
+        }
+    }
+    let took = start.elapsed();
+    drop(frames);
+    child.wait().await.unwrap();
+    took
+}
+
+/// See [`plain_pings`].
+pub(super) async fn plain_one_way(json: bool) -> Duration {
+    let (mut child, mut frames) = plain(if json { "json one way" } else { "plain one way" });
+    let frame = encoded();
+    // The process has started when it has read so much that the rest is written.
+    frames.send(frame.clone()).await.unwrap();
+    let start = Instant::now();
+    for _ in 1..EVENTS {
+        frames.feed(if json { encoded() } else { frame.clone() }).await.unwrap();
+    }
+    SinkExt::<Bytes>::flush(&mut frames).await.unwrap();
+    frames.next().await.unwrap().unwrap();
+    let took = start.elapsed();
+    drop(frames);
+    child.wait().await.unwrap();
+    took
+}
+
+async fn start(role: &str) -> (WorkerHostEventTarget, Worker) {
+    let host = WorkerHost::new().queue(Bounds::default().events(4 * QUEUE));
+    let (host, worker) = host.process(this_program(role)).unwrap();
+    worker.ready().await.unwrap();
+    (host, worker)
+}
+
+pub(super) async fn pings() -> Duration {
+    let (host, worker) = start("pings").await;
+    let host = PubSub::<Events>::new(host);
+    let mut pongs = host.subscribe_to(Pong, "").await.unwrap();
+    let start = Instant::now();
+    for _ in 0..PINGS {
+        host.publish(Ping, "", PAYLOAD.to_owned()).await.unwrap();
+        assert_eq!(pongs.recv().await.unwrap().payload(), PAYLOAD);
+    }
+    let took = start.elapsed();
+    assert!(worker.close().await.is_success());
+    took
+}
+
+pub(super) async fn one_way() -> Duration {
+    let (host, worker) = start("one way").await;
+    let host = PubSub::<Events>::new(host);
+    let mut pongs = host.subscribe_to(Pong, "").await.unwrap();
+    let start = Instant::now();
+    let mut heard = 0;
+    for event in 0..EVENTS {
+        while event - heard >= WINDOW {
+            heard = pongs.recv().await.unwrap().payload().parse().unwrap();
+        }
+        host.publish(Ping, "", PAYLOAD.to_owned()).await.unwrap();
+    }
+    while heard < EVENTS {
+        heard = pongs.recv().await.unwrap().payload().parse().unwrap();
+    }
+    let took = start.elapsed();
+    assert!(worker.close().await.is_success());
+    took
+}

@@ -1,0 +1,120 @@
+use std::time::{Duration, Instant};
+
+use alk_pubsub_core::{Bounds, Error, Overflow, PubSub, event_map};
+use alk_pubsub_worker::{WorkerThreadEventTarget, spawn};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{EVENTS, PINGS, QUEUE};
+
+event_map! { struct Events { Ping("ping") => u64, Pong("pong") => u64 } }
+
+/// A thread with a runtime of its own and a pair of bounded channels.
+fn plain<F>(main: impl FnOnce(mpsc::Receiver<u64>, mpsc::Sender<u64>) -> F + Send + 'static) -> Plain
+where
+    F: Future<Output = ()>,
+{
+    let (up, from_up) = mpsc::channel(QUEUE);
+    let (down, from_down) = mpsc::channel(QUEUE);
+    let (ended, end) = oneshot::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(main(from_up, down));
+        let _ = ended.send(());
+    });
+    Plain { up, down: from_down, end }
+}
+
+struct Plain {
+    up: mpsc::Sender<u64>,
+    down: mpsc::Receiver<u64>,
+    end: oneshot::Receiver<()>,
+}
+
+impl Plain {
+    async fn end(self) {
+        drop((self.up, self.down));
+        self.end.await.unwrap();
+    }
+}
+
+pub(super) async fn plain_pings() -> Duration {
+    let mut worker = plain(async |mut pings, pongs| {
+        while let Some(ping) = pings.recv().await {
+            pongs.send(ping).await.unwrap();
+        }
+    });
+    let start = Instant::now();
+    for ping in 0..PINGS {
+        worker.up.send(ping).await.unwrap();
+        assert_eq!(worker.down.recv().await, Some(ping));
+    }
+    let took = start.elapsed();
+    worker.end().await;
+    took
+}
+
+pub(super) async fn pings() -> Duration {
+    let (host, worker) = spawn("pings", |target: WorkerThreadEventTarget| async move {
+        let pubsub = PubSub::<Events>::new(target.clone());
+        let mut pings = pubsub.subscribe_to(Ping, "").await?;
+        target.ready();
+        while let Some(ping) = pings.recv().await {
+            pubsub.publish(Pong, "", *ping.payload()).await?;
+        }
+        Ok::<(), Error>(())
+    })
+    .unwrap();
+    let host = PubSub::<Events>::new(host);
+    let mut pongs = host.subscribe_to(Pong, "").await.unwrap();
+    worker.ready().await.unwrap();
+    let start = Instant::now();
+    for ping in 0..PINGS {
+        host.publish(Ping, "", ping).await.unwrap();
+        assert_eq!(pongs.recv().await.unwrap().payload(), &ping);
+    }
+    let took = start.elapsed();
+    assert!(worker.close().await.is_success());
+    took
+}
+
+pub(super) async fn plain_one_way() -> Duration {
+    let mut worker = plain(async |mut pings, pongs| {
+        for ping in 0..EVENTS {
+            assert_eq!(pings.recv().await, Some(ping));
+        }
+        pongs.send(EVENTS).await.unwrap();
+    });
+    let start = Instant::now();
+    for ping in 0..EVENTS {
+        worker.up.send(ping).await.unwrap();
+    }
+    assert_eq!(worker.down.recv().await, Some(EVENTS));
+    let took = start.elapsed();
+    worker.end().await;
+    took
+}
+
+pub(super) async fn one_way() -> Duration {
+    let (host, worker) = spawn("one way", |target: WorkerThreadEventTarget| async move {
+        let pubsub = PubSub::<Events>::new(target.clone());
+        let bounds = Bounds::default().events(QUEUE).overflow(Overflow::Block);
+        let mut pings = pubsub.subscribe_to(Ping, "").bounds(bounds).await?;
+        target.ready();
+        for ping in 0..EVENTS {
+            assert_eq!(pings.recv().await.expect("open").payload(), &ping);
+        }
+        pubsub.publish(Pong, "", EVENTS).await.map(drop)
+    })
+    .unwrap();
+    let host = PubSub::<Events>::new(host);
+    let mut pongs = host.subscribe_to(Pong, "").await.unwrap();
+    worker.ready().await.unwrap();
+    let start = Instant::now();
+    for ping in 0..EVENTS {
+        host.publish(Ping, "", ping).await.unwrap();
+    }
+    assert_eq!(pongs.recv().await.unwrap().payload(), &EVENTS);
+    let took = start.elapsed();
+    assert!(worker.join().await.is_success());
+    took
+}

@@ -117,9 +117,12 @@ async fn how_a_sub_ends() {
     assert!(done.code == Some(1) && done.stderr.contains("0 of 2"), "{done:?}");
     // Somebody wants it to end.
     for name in ["INT", "TERM"] {
+        // Whoever came before must be seen to have gone, or one less would look like nobody more.
+        hub.subscribers(0).await;
         let listening = sub(&hub, &["a"]).await;
         signal(&listening, name).await;
         ended(listening).await.fine();
+        hub.subscribers(0).await;
         let listening = sub(&hub, &["a", "--count", "1"]).await;
         signal(&listening, name).await;
         let done = ended(listening).await;

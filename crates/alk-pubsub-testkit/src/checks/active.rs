@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alk_pubsub_core::{Event, Interest};
+use alk_pubsub_core::{Event, Interest, Subscription};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
@@ -13,15 +13,28 @@ pub(super) async fn what_is_published_after_subscribe_is_received(kit: Kit) {
     let (publishing, subscribing) = (kit.publishing(), kit.subscribing());
     for round in 0..50 {
         let id = format!("round-{round}");
+        let first = round * 3;
         let mut of_topic = subscribed(subscribing.subscribe_to(NUMBER, &id)).await;
-        publish(&publishing, &id, round).await;
-        assert_eq!(next(&mut of_topic).await, round);
+        publish(&publishing, &id, first).await;
+        comes(&mut of_topic, first).await;
         let mut of_type = subscribed(subscribing.subscribe(NUMBER)).await;
-        publish(&publishing, &id, round).await;
-        assert_eq!(next(&mut of_type).await, round);
+        publish(&publishing, &id, first + 1).await;
+        comes(&mut of_type, first + 1).await;
         let mut of_all = subscribed(subscribing.subscribe_all()).await;
-        publish(&publishing, &id, round).await;
-        assert_eq!(next(&mut of_all).await, round);
+        publish(&publishing, &id, first + 2).await;
+        comes(&mut of_all, first + 2).await;
+    }
+}
+
+/// What was published before the subscription may still be on its way, in a cluster for example. It is not promised, and
+/// not forbidden.
+async fn comes(subscription: &mut Subscription<Value>, published: u64) {
+    loop {
+        let number = next(subscription).await;
+        assert!(number <= published, "{number} was not published yet");
+        if number == published {
+            return;
+        }
     }
 }
 

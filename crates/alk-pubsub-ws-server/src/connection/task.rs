@@ -88,6 +88,10 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         match order {
             Some(Order::Cut) => return Err(Disconnected::ByHub),
             Some(Order::Close(code, reason, retry_ms)) => {
+                // What was published before goes first, as far as it would be written soon.
+                while this.outgoing.bytes() < BACKLOG
+                    && this.session.poll(cx, BATCH, this.outgoing).is_ready()
+                {}
                 this.session.close(code, reason, retry_ms, this.outgoing);
             }
             None => {}

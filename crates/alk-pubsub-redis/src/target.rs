@@ -1,9 +1,4 @@
-use std::sync::Arc;
-
-use alk_pubsub_core::{
-    Bounds, Error, Event, EventListener, EventTarget, Interest, ListenerGuard, ListenerId, Published,
-    RawSubscription, RoutedEventTarget, StateWatch, Stats, TargetFuture,
-};
+use alk_pubsub_core::{RoutedEventTarget, forward_event_target};
 
 use crate::builder::Builder;
 use crate::upstream::RedisUpstream;
@@ -55,48 +50,4 @@ impl RedisEventTarget {
     }
 }
 
-impl EventTarget for RedisEventTarget {
-    fn dispatch_event(&self, event: Event) -> TargetFuture<Result<Published, Error>> {
-        self.0.dispatch_event(event)
-    }
-
-    fn try_dispatch_event(&self, event: Event) -> Result<Published, Error> {
-        self.0.try_dispatch_event(event)
-    }
-
-    fn add_event_listener(
-        &self,
-        interest: Interest,
-        listener: Arc<dyn EventListener>,
-    ) -> TargetFuture<Result<ListenerGuard, Error>> {
-        self.0.add_event_listener(interest, listener)
-    }
-
-    fn remove_event_listener(&self, listener: ListenerId) -> bool {
-        self.0.remove_event_listener(listener)
-    }
-
-    fn subscribe_raw(
-        &self,
-        interest: Interest,
-        bounds: Bounds,
-    ) -> TargetFuture<Result<RawSubscription, Error>> {
-        self.0.subscribe_raw(interest, bounds)
-    }
-
-    fn close(&self) -> TargetFuture<Result<(), Error>> {
-        self.0.close()
-    }
-
-    fn state(&self) -> StateWatch {
-        self.0.state()
-    }
-
-    fn stats(&self) -> Stats {
-        self.0.stats()
-    }
-
-    fn interests(&self, most: usize) -> Vec<(Interest, u64)> {
-        self.0.interests(most)
-    }
-}
+forward_event_target!(RedisEventTarget, |redis| redis.0);

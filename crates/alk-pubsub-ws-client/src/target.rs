@@ -1,9 +1,4 @@
-use std::sync::Arc;
-
-use alk_pubsub_core::{
-    Bounds, Error as PubSubError, Event, EventListener, EventTarget, Interest, ListenerGuard, ListenerId,
-    Published, RawSubscription, StateWatch, Stats, TargetFuture,
-};
+use alk_pubsub_core::{Error as PubSubError, forward_event_target};
 use alk_pubsub_link::{Error, LinkEventTarget, LinkUpstream, SpokeStats};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -77,48 +72,4 @@ impl WsClientEventTarget {
     }
 }
 
-impl EventTarget for WsClientEventTarget {
-    fn dispatch_event(&self, event: Event) -> TargetFuture<Result<Published, PubSubError>> {
-        self.0.dispatch_event(event)
-    }
-
-    fn try_dispatch_event(&self, event: Event) -> Result<Published, PubSubError> {
-        self.0.try_dispatch_event(event)
-    }
-
-    fn add_event_listener(
-        &self,
-        interest: Interest,
-        listener: Arc<dyn EventListener>,
-    ) -> TargetFuture<Result<ListenerGuard, PubSubError>> {
-        self.0.add_event_listener(interest, listener)
-    }
-
-    fn remove_event_listener(&self, listener: ListenerId) -> bool {
-        self.0.remove_event_listener(listener)
-    }
-
-    fn subscribe_raw(
-        &self,
-        interest: Interest,
-        bounds: Bounds,
-    ) -> TargetFuture<Result<RawSubscription, PubSubError>> {
-        self.0.subscribe_raw(interest, bounds)
-    }
-
-    fn close(&self) -> TargetFuture<Result<(), PubSubError>> {
-        self.0.close()
-    }
-
-    fn state(&self) -> StateWatch {
-        self.0.state()
-    }
-
-    fn stats(&self) -> Stats {
-        self.0.stats()
-    }
-
-    fn interests(&self, most: usize) -> Vec<(Interest, u64)> {
-        self.0.interests(most)
-    }
-}
+forward_event_target!(WsClientEventTarget, |spoke| spoke.0);

@@ -84,7 +84,7 @@ impl Stream {
                 passed += gap.missed().unwrap_or(0);
                 pieces.push(framing::gap(&gap));
             }
-            FeedItem::Ended(_) => ended = true,
+            FeedItem::Ended { .. } => ended = true,
             // Nothing else is known to this version.
             _ => {}
         });

@@ -10,6 +10,7 @@ use std::task::Poll;
 use super::backlog::{Backlog, Waiting};
 use super::feed::Feed;
 use super::member::Member;
+use crate::gap::{Gap, GapReason};
 use crate::name::Interest;
 use crate::router::{Item, RawSubscription};
 
@@ -71,6 +72,10 @@ impl Feed {
             }
             Item::Gap(_) => true,
         });
+        if broader.subscription.ended_by().is_some() {
+            // It brought nothing any more since it ended, and nobody else did.
+            self.backlog.push(Waiting::Item(Item::Gap(Gap::new(GapReason::TransportLag, None))));
+        }
         for (interest, key, _) in resumed {
             if ended {
                 self.backlog.push(Waiting::Ended(interest));

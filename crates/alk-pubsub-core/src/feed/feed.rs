@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::backlog::{Backlog, Waiting};
 use super::member::Member;
+use crate::error::Error;
 use crate::gap::{Gap, GapReason};
 use crate::name::Interest;
 use crate::router::{Bounds, Framing, Item, NextFrames, RawSubscription, ReadySet, Wake};
@@ -47,8 +48,14 @@ pub enum FeedItem {
     },
     /// Events are missing here.
     Gap(Gap),
-    /// A subscription has ended: the target was closed, or the policy is [`Overflow::Close`](crate::Overflow::Close).
-    Ended(Interest),
+    /// A subscription has ended: the target was closed, the policy is [`Overflow::Close`](crate::Overflow::Close), or what the
+    /// error says. It stays one of the feed until it is [removed](Feed::remove).
+    Ended {
+        /// What it listened to.
+        interest: Interest,
+        /// See [`RawSubscription::ended_by`].
+        error: Option<Error>,
+    },
 }
 
 impl Feed {
@@ -197,7 +204,7 @@ impl Feed {
                     continue;
                 }
                 Some(Waiting::Ended(interest)) => {
-                    sink.put(FeedItem::Ended(interest));
+                    sink.put(FeedItem::Ended { interest, error: None });
                     continue;
                 }
                 None => {}
@@ -250,7 +257,8 @@ impl Feed {
             return !waits;
         }
         member.ended = true;
-        sink.put(FeedItem::Ended(member.interest().clone()));
+        let (interest, error) = (member.interest().clone(), member.subscription.ended_by());
+        sink.put(FeedItem::Ended { interest, error });
         false
     }
 

@@ -95,7 +95,7 @@ impl Fixture {
                         assert_eq!(seen.len() - before, events as usize, "a frame for each event");
                     }
                     FeedItem::Gap(gap) => seen.push(Seen::Gap(gap)),
-                    FeedItem::Ended(interest) => seen.push(Seen::Ended(interest)),
+                    FeedItem::Ended { interest, .. } => seen.push(Seen::Ended(interest)),
                 }
             });
         seen

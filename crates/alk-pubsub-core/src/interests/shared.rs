@@ -126,6 +126,12 @@ impl Interests {
         answer(waiters, &Err(error));
     }
 
+    /// See [`InterestTable::forget_ended`].
+    #[must_use = "its subscriptions are to be ended"]
+    pub fn forget_ended(&self, interest: &Interest) -> bool {
+        self.with(|table| table.forget_ended(interest))
+    }
+
     /// See [`InterestTable::retry`].
     pub fn retry(&self, generation: u64, interest: &Interest) {
         self.with(|table| table.retry(generation, interest));

@@ -191,6 +191,21 @@ impl<W> InterestTable<W> {
         }
     }
 
+    /// The other side has refused this interest, or takes it away now. Whether that is the interest as it is wanted now; if so
+    /// it is forgotten, and is new when it is added again.
+    ///
+    /// For who was told of it while it was active, see [`Router::end_interest`](crate::Router::end_interest).
+    pub fn forget_ended(&mut self, interest: &Interest) -> bool {
+        let ended = self
+            .entries
+            .get(interest)
+            .is_some_and(|entry| entry.wanted && matches!(entry.stage, Stage::Present | Stage::Refused(_)));
+        if ended {
+            self.forget(interest);
+        }
+        ended
+    }
+
     /// It is not known what became of what was asked, so it is to be asked again.
     pub fn retry(&mut self, generation: u64, interest: &Interest) {
         let Some(entry) = self.answered(generation, interest) else { return };

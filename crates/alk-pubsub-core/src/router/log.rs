@@ -18,6 +18,7 @@ use super::listeners::Listeners;
 use super::marks::Marks;
 use super::parked::Parked;
 use super::window::{End, Window};
+use crate::error::Error;
 use crate::event::Event;
 use crate::gap::Gap;
 use crate::name::Interest;
@@ -69,6 +70,8 @@ pub(super) struct Rare {
     pub(super) latest: Vec<Arc<LatestQueue>>,
     pub(super) listeners: Listeners,
     pub(super) blocking: Blocking,
+    /// Why it was closed, if not by its owner.
+    why: Option<Error>,
 }
 
 /// A reader's place was moved forward over entries that it will not see.
@@ -131,10 +134,16 @@ impl Log {
         state.parked.take(&mut after.wakes);
     }
 
-    /// No further event; readers hand out what they hold and end.
-    pub(super) fn close(self: &Arc<Self>, after: &mut After) {
+    /// No further event; readers hand out what they hold and end. `why` if that is not their owner's wish.
+    pub(super) fn close(self: &Arc<Self>, why: Option<&Error>, after: &mut After) {
         let mut state = self.lock();
+        if state.closed {
+            return;
+        }
         state.closed = true;
+        if let Some(why) = why {
+            state.rare().why = Some(why.clone());
+        }
         state.parked.take(&mut after.wakes);
         if let Some(rare) = &mut state.rare {
             for queue in &rare.latest {
@@ -155,6 +164,11 @@ impl State {
 
     pub(super) fn tail_bytes(&self) -> u64 {
         self.end.bytes
+    }
+
+    /// Why it was closed, if not by its owner.
+    pub(super) fn why_closed(&self) -> Option<Error> {
+        self.rare.as_ref()?.why.clone()
     }
 
     /// How many receive what is appended.

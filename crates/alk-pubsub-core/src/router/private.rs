@@ -53,7 +53,7 @@ impl EventListener for Feeder {
 
     fn on_close(&self) {
         let mut after = After::default();
-        self.0.close(&mut after);
+        self.0.close(None, &mut after);
         after.run();
     }
 }

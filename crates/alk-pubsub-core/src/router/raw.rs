@@ -10,6 +10,7 @@ use super::cursor::{Cursor, Next};
 use super::latest::{LatestQueue, Taken};
 use super::log::{Log, State};
 use super::wake::Wake;
+use crate::error::Error;
 use crate::event::Event;
 use crate::gap::{Gap, GapReason};
 use crate::name::Interest;
@@ -131,6 +132,13 @@ impl RawSubscription {
             Source::Latest(queue) => queue.is_ended(),
             Source::Held => false,
         }
+    }
+
+    /// Why it ends, if that is nobody's wish here: the upstream has given up for good, or the other side has refused this
+    /// interest or taken it away. Known as soon as that has happened, which may be before everything was handed out.
+    #[must_use]
+    pub fn ended_by(&self) -> Option<Error> {
+        self.log.lock().why_closed()
     }
 
     /// What it listens to.

@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::hash::BuildHasher;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use foldhash::quality::RandomState;
 use hashbrown::HashTable;
@@ -51,6 +51,8 @@ struct Inner {
     everything: RwLock<Option<Arc<Log>>>,
     has_everything: AtomicBool,
     closed: AtomicBool,
+    /// Why it was closed, if the upstream did it.
+    why: OnceLock<Error>,
     missed: AtomicU64,
     next_listener: AtomicU64,
 }
@@ -82,6 +84,7 @@ impl Router {
             everything: RwLock::default(),
             has_everything: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            why: OnceLock::new(),
             missed: AtomicU64::new(0),
             next_listener: AtomicU64::new(0),
         }))
@@ -122,13 +125,73 @@ impl Router {
         self.0.closed.load(Ordering::Acquire)
     }
 
+    /// Ends all subscriptions, since the upstream has given up for good: each hands out what it holds, ends, and says by
+    /// [`Subscription::ended_by`](crate::Subscription::ended_by) why. Who subscribes from now on gets the error.
+    ///
+    /// The upstream itself is not told; it is to refuse what is published from now on. After the first call, and after the
+    /// target was closed, it does nothing.
+    pub fn end(&self, error: Error) {
+        if !self.is_closed() && self.0.why.set(error).is_ok() {
+            self.close();
+        }
+    }
+
+    /// Ends the subscriptions to one interest, since the other side has refused it or taken it away: each hands out what it
+    /// holds, ends, and says by [`Subscription::ended_by`](crate::Subscription::ended_by) why. Whether there was anything to
+    /// end.
+    ///
+    /// `still` tells whether the subscriptions there are now are those that are meant: it runs under the lock under which
+    /// [`Upstream::interest_added`](crate::Upstream::interest_added) and
+    /// [`Upstream::interest_removed`](crate::Upstream::interest_removed) are called, so it must neither wait nor call the router.
+    /// [`Interests::forget_ended`](crate::Interests::forget_ended) is made for it. For what is ended here the upstream is not
+    /// told that the interest was removed; who subscribes to it afterwards adds it anew.
+    pub fn end_interest(&self, interest: &Interest, error: &Error, still: impl FnOnce() -> bool) -> bool {
+        let Some(log) = self.take_out(interest, still) else { return false };
+        let mut after = After::default();
+        log.close(Some(error), &mut after);
+        after.run();
+        true
+    }
+
     /// Ends all subscriptions once they have handed out what they hold.
     pub(crate) fn close(&self) {
         self.0.closed.store(true, Ordering::Release);
+        let why = self.0.why.get();
         let mut after = After::default();
         // Who joins takes a write lock and looks at `closed` under it, so nobody is left out.
-        self.each_log(None, &mut |log| log.close(&mut after));
+        self.each_log(None, &mut |log| log.close(why, &mut after));
         after.run();
+    }
+
+    fn check_open(&self) -> Result<(), Error> {
+        if self.is_closed() { Err(self.0.why.get().cloned().unwrap_or_else(Error::closed)) } else { Ok(()) }
+    }
+
+    /// Takes a log out of the table with its members, if there is one and `still` says so.
+    fn take_out(&self, interest: &Interest, still: impl FnOnce() -> bool) -> Option<Arc<Log>> {
+        let inner = &*self.0;
+        let hash = inner.hash(interest);
+        let mut still = Some(still);
+        let mut still = || still.take().is_some_and(|still| still());
+        let mut take_from = |table: &mut HashTable<Arc<Log>>| {
+            let entry = table.find_entry(hash, |log| log.interest == *interest).ok()?;
+            still().then(|| entry.remove().0)
+        };
+        match interest {
+            Interest::Topic(_) => take_from(&mut inner.shard(hash).logs.write()),
+            Interest::Type(_) => {
+                let mut types = inner.types.write();
+                let log = take_from(&mut types);
+                inner.type_count.store(types.len(), Ordering::Release);
+                log
+            }
+            Interest::Everything => {
+                let mut everything = inner.everything.write();
+                let log = everything.take_if(|_| still());
+                inner.has_everything.store(everything.is_some(), Ordering::Release);
+                log
+            }
+        }
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -247,11 +310,9 @@ impl Router {
             joined
         };
         let find_or_make = |table: &mut HashTable<Arc<Log>>, hash: u64| {
-            if self.is_closed() {
-                return Err(Error::closed());
-            }
+            self.check_open()?;
             if let Some(log) = table.find(hash, |log| log.interest == *interest) {
-                return Ok((log.clone(), false));
+                return Ok::<_, Error>((log.clone(), false));
             }
             let log = Arc::new(Log::new(interest.clone()));
             table.insert_unique(hash, log.clone(), |log| inner.hash(&log.interest));
@@ -272,9 +333,7 @@ impl Router {
             }
             Interest::Everything => {
                 let mut everything = inner.everything.write();
-                if self.is_closed() {
-                    return Err(Error::closed());
-                }
+                self.check_open()?;
                 let new = everything.is_none();
                 let log = everything.get_or_insert_with(|| Arc::new(Log::new(Interest::Everything))).clone();
                 inner.has_everything.store(true, Ordering::Release);

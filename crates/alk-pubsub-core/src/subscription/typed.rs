@@ -8,6 +8,7 @@ use futures_core::Stream;
 use super::gaps::{Delivery, WithGaps};
 use super::receive::{Recv, RecvMany, TryRecvError};
 use crate::envelope::EventEnvelope;
+use crate::error::Error;
 use crate::event::Payload;
 use crate::gap::{Gap, GapReason};
 use crate::name::Interest;
@@ -17,7 +18,8 @@ use crate::router::{Item, RawSubscription};
 ///
 /// Active from the moment `subscribe` returned it: events wait here until they are received, up to the
 /// [`Bounds`](crate::Bounds) that it was made with. What it missed is counted by [`missed`](Self::missed), and
-/// [`with_gaps`](Self::with_gaps) shows it in the stream. It ends when the target is closed.
+/// [`with_gaps`](Self::with_gaps) shows it in the stream. It ends when the target is
+/// closed or ends for good, see [`ended_by`](Self::ended_by).
 ///
 /// Dropping it unsubscribes, at once, from anywhere: outside of a runtime, while unwinding, at the end of the process.
 ///
@@ -48,7 +50,7 @@ impl<P: Payload> Subscription<P> {
         Self { raw, undecodable: 0, payload: PhantomData }
     }
 
-    /// The next event; `None` when the target was closed and everything was handed out.
+    /// The next event; `None` when it has ended and everything was handed out, see [`ended_by`](Self::ended_by).
     ///
     /// Cancel safe: dropping the future loses nothing.
     pub fn recv(&mut self) -> Recv<'_, P> {
@@ -97,6 +99,16 @@ impl<P: Payload> Subscription<P> {
     #[must_use]
     pub fn missed(&self) -> u64 {
         self.raw.missed()
+    }
+
+    /// Why it ends, if that is nobody's wish here; `None` after an ordinary close, and while it goes on.
+    ///
+    /// [`ErrorKind::Denied`](crate::ErrorKind::Denied) for example, if the permission was taken away, or
+    /// [`ErrorKind::Disconnected`](crate::ErrorKind::Disconnected) if the connection is lost for good. Known as soon as that has
+    /// happened, which may be before everything was handed out.
+    #[must_use]
+    pub fn ended_by(&self) -> Option<Error> {
+        self.raw.ended_by()
     }
 
     /// What it listens to.

@@ -120,7 +120,7 @@ async fn print(feed: &mut Feed, count: Option<NonZeroU64>, output: &Output, prin
                         return Ended::Counted;
                     }
                 }
-                FeedItem::Ended(interest) => return Ended::Over(interest),
+                FeedItem::Ended { interest, .. } => return Ended::Over(interest),
                 _ => {}
             }
         }

@@ -2,18 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[allow(
-    unreachable_pub,
-    dead_code,
-    unused_imports,
-    missing_docs,
-    reason = "the fixtures are a library, which other tests use too"
-)]
-#[path = "../../alk-pubsub-redis/tests/redis/servers/mod.rs"]
-mod servers;
 mod support;
 
-use servers::Server;
+use alk_pubsub_testkit::redis::{Server, wait_until};
 use support::{Hub, ended, program, run, run_with};
 
 async fn hub(server: &Server) -> Hub {
@@ -95,7 +86,7 @@ async fn publishing_and_listening_without_a_hub() {
     let all = with(&["sub", "n", "--count", "10001"]);
     let listening = program(&all.iter().map(String::as_str).collect::<Vec<_>>()).spawn().unwrap();
     let subscribed = || server.command(&["PUBSUB", "NUMPAT"]).number() == Some(1);
-    servers::wait_until("it listens", subscribed);
+    wait_until("it listens", subscribed);
     let listening = tokio::spawn(ended(listening));
     let all = with(&["pub", "n", "all", "--lines"]);
     let numbers: String = (0..10_000).map(|number| format!("{number}\n")).collect();

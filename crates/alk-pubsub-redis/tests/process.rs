@@ -3,25 +3,15 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests, helpers included")]
 
-#[allow(
-    unreachable_pub,
-    dead_code,
-    unused_imports,
-    reason = "the fixtures are a library, which other tests use too"
-)]
-#[path = "redis/servers/mod.rs"]
-mod servers;
-
 use std::fs;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use alk_pubsub_core::{Dynamic, EventTarget, PubSub};
 use alk_pubsub_redis::RedisEventTarget;
+use alk_pubsub_testkit::redis::{Server, wait_until};
 use futures_util::future::try_join_all;
 use tokio::time::timeout;
-
-use servers::{Server, wait_until};
 
 static TURN: Mutex<()> = Mutex::new(());
 

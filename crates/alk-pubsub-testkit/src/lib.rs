@@ -56,6 +56,8 @@ mod kit;
 mod numbers;
 #[cfg(feature = "net")]
 mod proxy;
+#[cfg(feature = "redis-servers")]
+pub mod redis;
 mod report;
 mod run;
 

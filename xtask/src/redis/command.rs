@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     } else if args.tls {
         let authority = Authority::new();
         let server = TlsServer::start(&authority);
-        println!("{}", authority.certificate.pem());
+        println!("{}", authority.pem());
         wait(&server.url())
     } else {
         let server = Server::start(&[]);

@@ -2,15 +2,12 @@
 
 mod command;
 #[allow(
-    clippy::expect_used,
-    clippy::panic,
     unreachable_pub,
     dead_code,
     unused_imports,
-    missing_docs,
-    reason = "the tests' own fixtures, of which a part is used here"
+    reason = "the testkit's fixtures, of which a part is used here; this crate depends on no sibling"
 )]
-#[path = "../../../crates/alk-pubsub-redis/tests/redis/servers/mod.rs"]
+#[path = "../../../crates/alk-pubsub-testkit/src/redis/mod.rs"]
 mod servers;
 
 pub(crate) use command::{Args, run};

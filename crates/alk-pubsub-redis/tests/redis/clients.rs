@@ -8,8 +8,8 @@ use fred::types::RespVersion;
 use fred::types::config::{Config, ConnectionConfig, ReconnectPolicy};
 use serde_json::json;
 
-use super::servers::{Server, wait_until};
 use super::support::next_number;
+use alk_pubsub_testkit::redis::{Server, wait_until};
 
 fn client(
     server: &Server,

@@ -8,8 +8,8 @@ use alk_pubsub_core::{ConnectionState, Dynamic, ErrorKind, GapReason, PubSub, Re
 use alk_pubsub_redis::{Reconnect, RedisEventTarget};
 use serde_json::json;
 
-use super::servers::{Cluster, Server, wait_until};
 use super::support::{Seen, next_number, next_seen, pubsub, soon, wait_for_state};
+use alk_pubsub_testkit::redis::{Cluster, Server, wait_until};
 
 async fn sharded(url: &str) -> PubSub<Dynamic> {
     let reconnect = Reconnect::default().longest(Duration::from_millis(300));

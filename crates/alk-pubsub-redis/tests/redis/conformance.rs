@@ -7,7 +7,7 @@ use std::time::Duration;
 use alk_pubsub_redis::{Reconnect, RedisEventTarget};
 use alk_pubsub_testkit::{Capabilities, Faults, Making, Proxy, Schedule, Space, TargetFactory, run_all};
 
-use super::servers::Server;
+use alk_pubsub_testkit::redis::Server;
 
 /// A prefix for each space, so that all may share a server.
 fn new_prefix() -> String {
@@ -74,8 +74,8 @@ fn a_single_server_keeps_what_is_promised() {
 #[cfg(feature = "tls")]
 mod tls {
     use super::*;
-    use crate::servers::{Authority, TlsServer};
     use crate::tls::connect_with_prefix;
+    use alk_pubsub_testkit::redis::{Authority, TlsServer};
 
     struct Encrypted(Authority, TlsServer);
 

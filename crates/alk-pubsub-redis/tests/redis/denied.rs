@@ -6,27 +6,16 @@ use alk_pubsub_core::{ConnectionState, Dynamic, ErrorKind, PubSub};
 use alk_pubsub_redis::{ErrorKind as RedisErrorKind, Reconnect, RedisEventTarget};
 use serde_json::json;
 
-use super::servers::{Server, wait_until};
 use super::support::{Seen, next_number, next_seen, soon, wait_for_state};
+use alk_pubsub_testkit::redis::{Server, wait_until};
+
+/// What a target needs.
+const COMMANDS: [&str; 7] =
+    ["+publish", "+subscribe", "+psubscribe", "+unsubscribe", "+punsubscribe", "+ping", "+client|info"];
 
 fn with_user(channels: &str) -> Server {
     let server = Server::start(&[]);
-    server.tell(&[
-        "ACL",
-        "SETUSER",
-        "app",
-        "on",
-        ">secret",
-        "-@all",
-        "+publish",
-        "+subscribe",
-        "+psubscribe",
-        "+unsubscribe",
-        "+punsubscribe",
-        "+ping",
-        "+client|info",
-        channels,
-    ]);
+    server.set_user("app", "secret", &[&COMMANDS, &[channels][..]].concat());
     server
 }
 

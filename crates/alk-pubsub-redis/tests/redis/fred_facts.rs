@@ -9,8 +9,8 @@ use fred::types::config::{Config, ConnectionConfig, Options, PerformanceConfig};
 use fred::types::{MessageKind, RespVersion};
 use tokio::sync::broadcast::error::RecvError;
 
-use super::servers::{Server, wait_until};
 use super::support::soon;
+use alk_pubsub_testkit::redis::{Server, wait_until};
 
 fn client(server: &Server, capacity: usize) -> Client {
     let mut config = Config::from_url(&server.url()).unwrap();

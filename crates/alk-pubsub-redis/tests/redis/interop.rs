@@ -6,8 +6,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::json;
 
-use super::servers::{Server, wait_until};
 use super::support::{next_number, pubsub};
+use alk_pubsub_testkit::redis::{Server, wait_until};
 
 /// A program that ends with the test, and what it writes.
 struct Program {

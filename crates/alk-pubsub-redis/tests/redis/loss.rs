@@ -9,8 +9,8 @@ use alk_pubsub_core::{Bounds, ConnectionState, Dynamic, ErrorKind, Event, GapRea
 use alk_pubsub_redis::{Offline, Reconnect, RedisEventTarget};
 use serde_json::json;
 
-use super::servers::{Server, wait_until};
 use super::support::{DEADLINE, Seen, connect, next_number, next_seen, pubsub, soon, wait_for_state};
+use alk_pubsub_testkit::redis::{Server, wait_until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_burst_every_event_is_received_or_accounted_for() {

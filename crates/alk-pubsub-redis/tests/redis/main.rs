@@ -12,13 +12,6 @@ mod interop;
 mod loss;
 mod resources;
 mod sentinel;
-#[allow(
-    unreachable_pub,
-    dead_code,
-    unused_imports,
-    reason = "the fixtures are a library, which other tests use too"
-)]
-mod servers;
 mod single;
 mod support;
 #[cfg(feature = "tls")]

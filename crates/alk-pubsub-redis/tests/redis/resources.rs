@@ -3,8 +3,8 @@
 use alk_pubsub_core::ErrorKind;
 use serde_json::json;
 
-use super::servers::{Server, wait_until};
 use super::support::{connect, next_number, pubsub, soon};
+use alk_pubsub_testkit::redis::{Server, wait_until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dropping_the_last_handle_leaves_no_connection() {

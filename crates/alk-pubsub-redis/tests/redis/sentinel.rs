@@ -3,8 +3,8 @@
 use alk_pubsub_core::{ConnectionState, GapReason};
 use serde_json::json;
 
-use super::servers::{Sentinel, wait_until};
 use super::support::{Seen, next_seen, pubsub, soon, wait_for_state};
+use alk_pubsub_testkit::redis::{Sentinel, wait_until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failover_is_followed() {

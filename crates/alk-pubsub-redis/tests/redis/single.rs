@@ -6,8 +6,8 @@ use alk_pubsub_core::{Dynamic, ErrorKind, Event, PubSub, Receivers};
 use alk_pubsub_redis::RedisEventTarget;
 use serde_json::json;
 
-use super::servers::{Server, wait_until};
 use super::support::{next_number, pubsub};
+use alk_pubsub_testkit::redis::{Server, wait_until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_reaches_all_who_listen_once_in_any_process() {

@@ -8,12 +8,12 @@ use alk_pubsub_redis::{Error, ErrorKind, RedisEventTarget};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::json;
 
-use super::servers::{Authority, Server, TlsServer};
 use super::support::next_number;
+use alk_pubsub_testkit::redis::{Authority, Server, TlsServer};
 
 fn trusting(authority: &Authority) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
-    roots.add(authority.certificate.der().clone()).unwrap();
+    roots.add(authority.der().to_vec().into()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     Arc::new(config.with_root_certificates(roots).with_no_client_auth())

@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// A server's answer.
+/// A server's answer to [`Server::command`](super::Server::command).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     /// A status or a string.

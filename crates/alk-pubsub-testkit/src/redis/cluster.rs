@@ -1,17 +1,18 @@
 //! A cluster of three masters, each with a replica.
 
 use super::process::{Server, free_port, wait_until};
+use super::resp::Reply;
 
 const SLOTS: u16 = 16_384;
 
-/// Six servers that are a cluster.
+/// Six servers that are a cluster: three masters with a replica each.
 #[derive(Debug)]
 pub struct Cluster {
     nodes: Vec<Server>,
 }
 
 impl Cluster {
-    /// Starts one that notices a dead node after a second.
+    /// Starts one that notices a dead node after a second, and waits until it is whole.
     #[must_use]
     pub fn start() -> Self {
         let nodes: Vec<(Server, u16)> = (0..6).map(|_| node()).collect();
@@ -43,14 +44,16 @@ impl Cluster {
         cluster
     }
 
-    /// Waits until all slots are served and all replicas that run follow.
+    /// Waits until all slots are served, all replicas that run follow, and all nodes that run are linked with each other,
+    /// without which a message that is published at one does not reach the others.
     pub fn wait_until_whole(&self) {
         wait_until("the cluster is whole", || {
-            self.running().all(|node| {
-                let state = node.command(&["CLUSTER", "INFO"]).text().contains("cluster_state:ok");
+            let ids: Vec<_> = self.running().map(|node| node.command(&["CLUSTER", "MYID"]).text()).collect();
+            self.running().zip(&ids).all(|(node, id)| {
                 let replication = node.command(&["INFO", "replication"]).text();
-                state
+                node.command(&["CLUSTER", "INFO"]).text().contains("cluster_state:ok")
                     && (replication.contains("role:master") || replication.contains("master_link_status:up"))
+                    && is_linked_with(node, ids.iter().filter(|other| *other != id))
             }) && self.owners_agree()
         });
     }
@@ -133,10 +136,24 @@ impl Cluster {
     }
 }
 
+/// Whether a node has links with these, in both directions.
+fn is_linked_with<'a>(node: &Server, mut others: impl Iterator<Item = &'a String>) -> bool {
+    let links = node.command(&["CLUSTER", "LINKS"]);
+    // Each begins with `direction`, its value, `node`, its value.
+    let links: Vec<_> = links
+        .list()
+        .iter()
+        .filter_map(|link| Some((link.list().get(1)?.text(), link.list().get(3)?.text())))
+        .collect();
+    others.all(|other| {
+        ["to", "from"].iter().all(|way| links.iter().any(|link| (&*link.0, &link.1) == (*way, other)))
+    })
+}
+
 /// The ranges of slots that a node knows of, each with the port of its master.
 fn slots(node: &Server) -> Vec<(i64, i64, i64)> {
     let reply = node.command(&["CLUSTER", "SLOTS"]);
-    let range = |range: &super::Reply| {
+    let range = |range: &Reply| {
         let range = range.list();
         Some((range.first()?.number()?, range.get(1)?.number()?, range.get(2)?.list().get(1)?.number()?))
     };

@@ -1,16 +1,15 @@
-//! A server that speaks TLS only.
+//! A server that speaks TLS.
 
-use std::fs;
+use std::{fmt, fs};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair};
 
-use super::process::Server;
+use super::process::{Server, free_port};
 
-/// Who signs a server's certificate.
+/// A certificate authority of the test's own, which signs servers' certificates.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    /// Its certificate, to be trusted by clients.
-    pub certificate: rcgen::Certificate,
+    certificate: Certificate,
 }
 
 impl Authority {
@@ -23,6 +22,18 @@ impl Authority {
         let certificate = params.self_signed(&key).expect("it signs itself");
         Self { issuer: Issuer::new(params, key), certificate }
     }
+
+    /// Its certificate, for clients to trust, as PEM.
+    #[must_use]
+    pub fn pem(&self) -> String {
+        self.certificate.pem()
+    }
+
+    /// Its certificate, for clients to trust, as DER.
+    #[must_use]
+    pub fn der(&self) -> &[u8] {
+        self.certificate.der()
+    }
 }
 
 impl Default for Authority {
@@ -31,10 +42,18 @@ impl Default for Authority {
     }
 }
 
-/// A server with a certificate for `localhost` and 127.0.0.1.
+impl fmt::Debug for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authority").finish_non_exhaustive()
+    }
+}
+
+/// A server that speaks TLS, with a certificate for `localhost` and 127.0.0.1. It has a plain port too, which only
+/// [`server`](Self::server) uses.
 #[derive(Debug)]
 pub struct TlsServer {
     server: Server,
+    port: u16,
 }
 
 impl TlsServer {
@@ -53,13 +72,14 @@ impl TlsServer {
         };
         let (certificate, key) =
             (write("server.crt", certificate.pem()), write("server.key", key.serialize_pem()));
-        let authority = write("authority.crt", authority.certificate.pem());
-        let port = server.port().to_string();
+        let authority = write("authority.crt", authority.pem());
+        let port = free_port();
+        let (plain, encrypted) = (server.port().to_string(), port.to_string());
         let server = server.launch([
             "--port",
-            "0",
+            &plain,
             "--tls-port",
-            &port,
+            &encrypted,
             "--tls-cert-file",
             &certificate,
             "--tls-key-file",
@@ -69,18 +89,24 @@ impl TlsServer {
             "--tls-auth-clients",
             "no",
         ]);
-        Self { server }
+        Self { server, port }
     }
 
-    /// Its URL.
+    /// Its URL, with TLS.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("rediss://localhost:{}", self.server.port())
+        format!("rediss://localhost:{}", self.port)
     }
 
-    /// The port it listens on.
+    /// The port on which it speaks TLS.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.server.port()
+        self.port
+    }
+
+    /// The server, to be asked things, and for its end.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        &self.server
     }
 }

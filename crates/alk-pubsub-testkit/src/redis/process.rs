@@ -1,7 +1,7 @@
 //! One server.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,10 +12,16 @@ use std::time::{Duration, Instant};
 use super::binary;
 use super::resp::{self, Reply};
 
+/// What a server says when it can be connected to; a sentinel says the second.
+const READY: [&str; 2] = ["Ready to accept connections", "Sentinel ID is"];
+
 /// How long anything may take that a server is waited for; a backstop.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A running server and its folder; both are gone when it is dropped.
+/// A single server and its folder; both are gone when it is dropped.
+///
+/// Methods panic, and so fail the test, when there is no binary to start or the server does not do as it is told within a
+/// minute.
 #[derive(Debug)]
 pub struct Server {
     port: u16,
@@ -25,7 +31,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server that keeps nothing on disk, with further arguments.
+    /// Starts one with further arguments, such as `["--maxmemory", "1mb"]`, and waits until it can be connected to.
     #[must_use]
     pub fn start(arguments: &[&str]) -> Self {
         let server = Self::prepare();
@@ -46,7 +52,8 @@ impl Server {
         self
     }
 
-    /// Starts it again after [`kill`](Self::kill), at the same place.
+    /// Starts it again after [`kill`](Self::kill), at the same port and with the same arguments. It has forgotten
+    /// everything, users included.
     pub fn restart(&self) {
         let child = Command::new(binary::server())
             .args(&self.arguments)
@@ -61,8 +68,10 @@ impl Server {
         wait_until(&format!("the server on port {} is up", self.port), || {
             let ended =
                 self.child().as_mut().is_none_or(|child| child.try_wait().is_ok_and(|ended| ended.is_some()));
-            assert!(!ended, "the server on port {} has ended: {}", self.port, log());
-            TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+            let log = log();
+            assert!(!ended, "the server on port {} has ended: {log}", self.port);
+            // Whether it can be connected to would not say that it is this one.
+            READY.iter().any(|ready| log.contains(ready))
         });
     }
 
@@ -74,20 +83,21 @@ impl Server {
         }
     }
 
-    /// Has it do nothing, with all its connections open.
+    /// Stops it (`SIGSTOP`): it hangs, with all its connections open, until it is told to [`resume`](Self::resume).
     pub fn pause(&self) {
         self.signal("-STOP");
     }
 
-    /// Has it go on.
+    /// Has it go on after [`pause`](Self::pause).
     pub fn resume(&self) {
         self.signal("-CONT");
     }
 
     fn signal(&self, signal: &str) {
         let pid = self.pid().expect("it runs").to_string();
-        let status = Command::new("kill").args([signal, &pid]).status();
-        assert!(status.expect("there is a `kill`").success());
+        // The shell's own `kill`, since not every system has the program.
+        let status = Command::new("sh").args(["-c", "kill \"$0\" \"$1\"", signal, &pid]).status();
+        assert!(status.expect("there is a shell").success());
     }
 
     /// Its process, if it runs.
@@ -102,23 +112,27 @@ impl Server {
         self.port
     }
 
-    /// Its folder.
+    /// Its folder, in which files may be put.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The URL of a single server.
+    /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Sends it a command, on a connection of its own.
-    ///
-    /// # Panics
-    ///
-    /// If there is no answer.
+    /// Makes a user, or makes it another: with a password and the rules of `ACL SETUSER`, such as
+    /// `["+@all", "&test:*"]`. What it had before is gone.
+    pub fn set_user(&self, name: &str, password: &str, rules: &[&str]) {
+        let password = format!(">{password}");
+        let begin = ["ACL", "SETUSER", name, "reset", "on", &password];
+        self.tell(&[&begin, rules].concat());
+    }
+
+    /// Sends it a command on a connection of its own, and returns the answer, which may be an error.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Reply {
         match resp::command(self.port, arguments) {
@@ -128,20 +142,13 @@ impl Server {
     }
 
     /// Sends it a command that must not fail.
-    ///
-    /// # Panics
-    ///
-    /// If it does.
     pub fn tell(&self, arguments: &[&str]) {
         let reply = self.command(arguments);
         assert!(!matches!(reply, Reply::Error(_)), "{arguments:?}: {reply:?}");
     }
 
-    /// Sends it many commands on one connection. Whether they succeed is not looked at.
-    ///
-    /// # Panics
-    ///
-    /// If there is no answer.
+    /// Sends it many commands on one connection, each after the answer to the one before. Whether they succeed is not
+    /// looked at.
     pub fn tell_all<'a>(&self, commands: impl Iterator<Item = &'a [&'a str]>) {
         resp::commands(self.port, commands).expect("it answers");
     }
@@ -165,11 +172,11 @@ impl Drop for Server {
     }
 }
 
-/// Asks again and again, until it is so.
+/// Asks again and again, until it is so. Blocks the thread.
 ///
 /// # Panics
 ///
-/// If it is not so after a minute.
+/// If it is not so after a minute, with what was to be so.
 pub fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !so() {
@@ -178,14 +185,15 @@ pub fn wait_until(what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
-/// A port that nobody listens on now and that was not given out before. Below those that the system gives to
-/// connections, which would take it away before it is used.
-pub(super) fn free_port() -> u16 {
+/// A loopback port that nobody listens on now and that was not given out before in this process. It is below those that
+/// the system gives to connections, which would take it away before it is used.
+#[must_use]
+pub fn free_port() -> u16 {
     const FIRST: u32 = 10_000;
     const PORTS: u32 = 22_000;
     static NEXT: AtomicU32 = AtomicU32::new(0);
     // Other processes begin elsewhere.
-    let begin = std::process::id().wrapping_mul(997);
+    let begin = std::process::id().wrapping_mul(0x9E37_79B1) >> 8;
     loop {
         let number = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
         let port = u16::try_from(FIRST + number % PORTS).expect("it is below 32,000");

@@ -7,7 +7,7 @@ use super::process::{Server, wait_until};
 /// The name that the sentinel knows the master by.
 const NAME: &str = "main";
 
-/// Three servers of which one decides who is the master.
+/// Three servers of which one, the sentinel, decides which of the others is the master.
 #[derive(Debug)]
 pub struct Sentinel {
     /// What began as the master.

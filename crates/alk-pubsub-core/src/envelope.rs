@@ -7,11 +7,13 @@ use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::event::{Event, Payload, Typed};
+use crate::meta::{Meta, Traceparent};
 use crate::name::{EventType, NameError, Topic};
 
 /// An event with its payload: `{type, id, payload}`.
 ///
-/// Shared between all subscribers, cheap to clone. Serialises to an object with these three members.
+/// Shared between all subscribers, cheap to clone. Serialises to an object with these three members, and with `meta` where
+/// there is one. Two are equal if these three are: what travels beside the payload is not a part of what was said.
 ///
 /// ```
 /// use alk_pubsub_core::EventEnvelope;
@@ -61,6 +63,18 @@ impl<P> EventEnvelope<P> {
         &self.0.payload
     }
 
+    /// What came beside the payload; see [`Event::meta`].
+    #[must_use]
+    pub fn meta(&self) -> Option<&Meta> {
+        self.0.meta()
+    }
+
+    /// Where in a trace it was published, if it says so; see [`Meta::traceparent`].
+    #[must_use]
+    pub fn traceparent(&self) -> Option<Traceparent> {
+        self.meta()?.traceparent()
+    }
+
     /// The payload by value: moved out if nobody else holds this event, else cloned.
     #[must_use]
     pub fn into_payload(self) -> P
@@ -103,10 +117,14 @@ impl<P: fmt::Debug> fmt::Debug for EventEnvelope<P> {
 
 impl<P: Serialize> Serialize for EventEnvelope<P> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut out = serializer.serialize_struct("EventEnvelope", 3)?;
+        let meta = self.meta();
+        let mut out = serializer.serialize_struct("EventEnvelope", 3 + usize::from(meta.is_some()))?;
         out.serialize_field("type", self.event_type())?;
         out.serialize_field("id", self.id())?;
         out.serialize_field("payload", self.payload())?;
+        if let Some(meta) = meta {
+            out.serialize_field("meta", meta)?;
+        }
         out.end()
     }
 }
@@ -120,8 +138,14 @@ impl<'de, P: Deserialize<'de>> Deserialize<'de> for EventEnvelope<P> {
             #[serde(default)]
             id: String,
             payload: P,
+            #[serde(default)]
+            meta: serde_json::Value,
         }
-        let Members { event_type, id, payload } = Members::deserialize(deserializer)?;
-        Self::new(event_type, id, payload).map_err(serde::de::Error::custom)
+        let Members { event_type, id, payload, meta } = Members::deserialize(deserializer)?;
+        let topic = EventType::new(event_type).and_then(|event_type| Topic::new(event_type, id));
+        let topic = topic.map_err(serde::de::Error::custom)?;
+        // What is no meta is ignored, as everywhere.
+        let meta = serde_json::from_value(meta).ok();
+        Ok(Self(Arc::new(Typed::with_meta(topic, payload, meta))))
     }
 }

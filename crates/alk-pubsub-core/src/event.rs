@@ -9,9 +9,10 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::codec::Encoding;
+use crate::codec::{Encoding, Parts};
 use crate::envelope::EventEnvelope;
 use crate::error::{Error, ErrorKind};
+use crate::meta::{Meta, Traceparent};
 use crate::name::{EventType, Topic};
 
 /// What a payload must be able to do; everything that can has it.
@@ -63,6 +64,11 @@ struct Caches {
     /// The event decoded as the type that was asked for first. Mostly nobody asks for another.
     decoded: OnceLock<Decoded>,
     decoded_otherwise: Mutex<Vec<Decoded>>,
+    /// Where in its envelope an event that came as bytes has its meta; empty if it has none. Events that have one begin with
+    /// these caches, so that the others need no room for it.
+    meta_at: Range<usize>,
+    /// `None` also for what is no meta.
+    meta: OnceLock<Option<Meta>>,
 }
 
 /// What came of decoding a payload as one type.
@@ -129,6 +135,8 @@ trait Carried: Any + Send + Sync {
 
     fn caches(&self) -> &Caches;
 
+    fn meta(&self) -> Option<&Meta>;
+
     fn raw(&self) -> Option<&Raw>;
 }
 
@@ -142,11 +150,15 @@ impl<P: Serialize + Send + Sync + 'static> Carried for Typed<P> {
     }
 
     fn encode(&self, encoding: &Encoding) -> Result<Bytes, Error> {
-        self.caches().encoded(encoding, || encoding.encode(&self.topic, &self.payload))
+        self.caches().encoded(encoding, || encoding.encode_with(&self.topic, &self.payload, self.meta()))
     }
 
     fn caches(&self) -> &Caches {
         self.caches.get_or_init(Box::default)
+    }
+
+    fn meta(&self) -> Option<&Meta> {
+        Typed::meta(self)
     }
 
     fn raw(&self) -> Option<&Raw> {
@@ -173,11 +185,20 @@ impl Carried for Raw {
         if *encoding == self.encoding {
             return Ok(self.envelope.clone());
         }
-        self.caches().encoded(encoding, || encoding.transcode(&self.topic, self.payload(), &self.encoding))
+        let meta = self.meta();
+        self.caches()
+            .encoded(encoding, || encoding.transcode(&self.topic, self.payload(), meta, &self.encoding))
     }
 
     fn caches(&self) -> &Caches {
         self.caches.get_or_init(Box::default)
+    }
+
+    fn meta(&self) -> Option<&Meta> {
+        let caches = self.caches.get()?;
+        let decode = || self.encoding.decode(self.envelope.get(caches.meta_at.clone())?).ok();
+        let meta = caches.meta.get_or_init(|| if caches.meta_at.is_empty() { None } else { decode() });
+        meta.as_ref()
     }
 
     fn raw(&self) -> Option<&Raw> {
@@ -189,12 +210,30 @@ impl<P> Typed<P> {
     pub(crate) fn new(topic: Topic, payload: P) -> Self {
         Self { topic, payload, caches: OnceLock::new() }
     }
+
+    pub(crate) fn with_meta(topic: Topic, payload: P, meta: Option<Meta>) -> Self {
+        let typed = Self::new(topic, payload);
+        if meta.is_some() {
+            let caches = Caches { meta: meta.into(), ..Caches::default() };
+            return Self { caches: Box::new(caches).into(), ..typed };
+        }
+        typed
+    }
+
+    pub(crate) fn meta(&self) -> Option<&Meta> {
+        self.caches.get()?.meta.get()?.as_ref()
+    }
 }
 
 impl Event {
     /// An event of this topic with this payload.
     pub fn new<P: Payload>(topic: Topic, payload: P) -> Self {
         Self(Arc::new(Typed::new(topic, payload)))
+    }
+
+    /// An event that carries something beside its payload, for example where in a trace it was published.
+    pub fn with_meta<P: Payload>(topic: Topic, payload: P, meta: Meta) -> Self {
+        Self(Arc::new(Typed::with_meta(topic, payload, Some(meta))))
     }
 
     /// Takes an encoded envelope as an event. Its payload is neither decoded nor copied.
@@ -208,28 +247,43 @@ impl Event {
     pub fn from_encoded(encoding: Encoding, envelope: Bytes) -> Result<Self, Error> {
         let split = encoding.split(&envelope)?;
         let topic = Topic::new(EventType::new(&split.event_type)?, &split.id)?;
-        let payload = split.payload;
-        Ok(Self::from_parts(encoding, envelope, topic, payload))
+        let parts = split.parts();
+        Ok(Self::from_parts(encoding, envelope, topic, parts))
     }
 
-    /// Takes an encoded envelope that was split already; see [`Encoding::split`].
+    /// Takes an encoded envelope that was split already; see [`Encoding::split`] and [`Split::parts`](crate::Split::parts).
     ///
     /// # Panics
     ///
-    /// If `payload` is not a range of `envelope`.
+    /// If one of `parts` is not a range of `envelope`.
     #[must_use]
-    pub fn from_parts(encoding: Encoding, envelope: Bytes, topic: Topic, payload: Range<usize>) -> Self {
-        assert!(
-            payload.start <= payload.end && payload.end <= envelope.len(),
-            "the payload is in the envelope"
-        );
-        Self(Arc::new(Raw { topic, encoding, envelope, payload, caches: OnceLock::new() }))
+    pub fn from_parts(encoding: Encoding, envelope: Bytes, topic: Topic, parts: impl Into<Parts>) -> Self {
+        let Parts { payload, meta } = parts.into();
+        let within = |part: &Range<usize>| part.start <= part.end && part.end <= envelope.len();
+        assert!(within(&payload) && within(&meta), "payload and meta are in the envelope");
+        let caches = OnceLock::new();
+        if !meta.is_empty() {
+            let _ = caches.set(Box::new(Caches { meta_at: meta, ..Caches::default() }));
+        }
+        Self(Arc::new(Raw { topic, encoding, envelope, payload, caches }))
     }
 
     /// The topic.
     #[must_use]
     pub fn topic(&self) -> &Topic {
         self.0.topic()
+    }
+
+    /// What it carries beside its payload: the envelope's member `meta`, if it has one that is an object.
+    #[must_use]
+    pub fn meta(&self) -> Option<&Meta> {
+        self.0.meta()
+    }
+
+    /// Where in a trace it was published, if it says so; see [`Meta::traceparent`].
+    #[must_use]
+    pub fn traceparent(&self) -> Option<Traceparent> {
+        self.meta()?.traceparent()
     }
 
     /// The size of the encoded envelope in bytes if the event came as bytes, else zero.
@@ -289,7 +343,7 @@ impl Event {
                 Encoding::JSON.decode(&envelope[payload])?
             }
         };
-        Ok(Typed::new(self.topic().clone(), payload))
+        Ok(Typed::with_meta(self.topic().clone(), payload, self.meta().cloned()))
     }
 
     pub(crate) fn from_typed<P: Payload>(typed: Arc<Typed<P>>) -> Self {

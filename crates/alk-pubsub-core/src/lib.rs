@@ -27,11 +27,13 @@ mod forward;
 mod gap;
 mod interests;
 mod local;
+mod meta;
 mod name;
 pub mod operators;
 mod pubsub;
 mod routed;
 mod router;
+mod spans;
 mod state;
 mod stats;
 mod subscription;
@@ -39,7 +41,7 @@ mod sync;
 mod target;
 mod upstream;
 
-pub use codec::{Codec, Encoding, Split};
+pub use codec::{Codec, Encoding, Parts, Split};
 pub use envelope::EventEnvelope;
 pub use error::{Error, ErrorKind};
 pub use event::{Event, Payload};
@@ -48,6 +50,7 @@ pub use feed::{Feed, FeedItem};
 pub use gap::{Gap, GapReason};
 pub use interests::{Changes, InterestTable, Interests};
 pub use local::{InProcessEventTarget, Local};
+pub use meta::{Meta, NoTraceparent, TraceContext, Traceparent};
 pub use name::{
     EventType, Interest, MAX_ID_BYTES, MAX_TYPE_BYTES, NameError, Topic, check_event_type, check_id,
 };

@@ -7,12 +7,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use tracing::Instrument;
+
 use crate::error::Error;
 use crate::event::{Event, Payload};
 use crate::event_map::{Dynamic, EventMap, EventOf};
 use crate::local::InProcessEventTarget;
+use crate::meta::TraceContext;
 use crate::name::{Interest, Topic};
 use crate::router::{Bounds, Overflow, RawSubscription};
+use crate::spans;
 use crate::state::StateWatch;
 use crate::stats::Stats;
 use crate::subscription::Subscription;
@@ -36,6 +40,7 @@ use crate::target::{EventTarget, Published, TargetFuture};
 /// ```
 pub struct PubSub<M> {
     target: Arc<dyn EventTarget>,
+    trace: Option<Arc<dyn TraceContext>>,
     map: PhantomData<fn() -> M>,
 }
 
@@ -48,7 +53,30 @@ impl<M: EventMap> PubSub<M> {
     /// Over a target that is shared already.
     #[must_use]
     pub fn over(target: Arc<dyn EventTarget>) -> Self {
-        Self { target, map: PhantomData }
+        Self { target, trace: None, map: PhantomData }
+    }
+
+    /// A handle of the same target whose events say where in a trace they were published: with the context that `context`
+    /// tells at that moment. Subscribers read it by [`EventEnvelope::traceparent`](crate::EventEnvelope::traceparent).
+    ///
+    /// The context is asked for within the span `publish` that is made for each event where somebody listens to spans of
+    /// the level debug, so that what subscribers do becomes a part of that.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// use alk_pubsub_core::{Dynamic, PubSub, Traceparent};
+    ///
+    /// let pubsub = PubSub::<Dynamic>::in_process();
+    /// let mut ticks = pubsub.subscribe("tick").await?;
+    /// // Of one request, say the header with which it came. Or of whatever runs: a closure that knows.
+    /// let parent: Traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().unwrap();
+    /// pubsub.traced_by(parent).publish("tick", "a", 1.into()).await?;
+    /// assert_eq!(ticks.recv().await.expect("open").traceparent(), Some(parent));
+    /// # Ok::<(), alk_pubsub_core::Error>(()) }).unwrap();
+    /// ```
+    #[must_use]
+    pub fn traced_by(&self, context: impl TraceContext) -> Self {
+        Self { trace: Some(Arc::new(context)), ..self.clone() }
     }
 
     /// Within this process.
@@ -73,7 +101,11 @@ impl<M: EventMap> PubSub<M> {
         payload: E::Payload,
     ) -> Result<Published, Error> {
         let topic = Topic::new(event.event_type()?, id)?;
-        self.target.dispatch_event(Event::new(topic, payload)).await
+        let span = spans::publish(&topic);
+        let dispatched = span.in_scope(|| self.target.dispatch_event(self.event(topic, payload)));
+        let published = dispatched.instrument(span.clone()).await;
+        spans::published(&span, &published);
+        published
     }
 
     /// Publishes an event without waiting for anything.
@@ -88,7 +120,17 @@ impl<M: EventMap> PubSub<M> {
         payload: E::Payload,
     ) -> Result<Published, Error> {
         let topic = Topic::new(event.event_type()?, id)?;
-        self.target.try_dispatch_event(Event::new(topic, payload))
+        let span = spans::publish(&topic);
+        let published = span.in_scope(|| self.target.try_dispatch_event(self.event(topic, payload)));
+        spans::published(&span, &published);
+        published
+    }
+
+    fn event<P: Payload>(&self, topic: Topic, payload: P) -> Event {
+        match self.trace.as_ref().and_then(|trace| trace.current()) {
+            None => Event::new(topic, payload),
+            Some(traceparent) => Event::with_meta(topic, payload, traceparent.into()),
+        }
     }
 
     /// Subscribes to every id of an event. Await the result, or set its bounds first.
@@ -141,7 +183,7 @@ impl PubSub<Dynamic> {
 
 impl<M> Clone for PubSub<M> {
     fn clone(&self) -> Self {
-        Self { target: self.target.clone(), map: PhantomData }
+        Self { target: self.target.clone(), trace: self.trace.clone(), map: PhantomData }
     }
 }
 

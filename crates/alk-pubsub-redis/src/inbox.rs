@@ -152,8 +152,8 @@ impl Inbox {
             return None;
         }
         let topic = Topic::new(EventType::new(named.0).ok()?, named.1).ok()?;
-        let payload = split.payload;
-        Some(Event::from_parts(self.encoding.clone(), envelope, topic, payload))
+        let parts = split.parts();
+        Some(Event::from_parts(self.encoding.clone(), envelope, topic, parts))
     }
 }
 

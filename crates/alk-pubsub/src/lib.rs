@@ -54,8 +54,9 @@ pub use alk_pubsub_core::{
     Bounds, Changes, Codec, ConnectionState, DEFAULT_SUBSCRIBE_TIMEOUT, Delivery, Dynamic, Encoding, Error,
     ErrorKind, Event, EventEnvelope, EventListener, EventMap, EventOf, EventTarget, EventType, Feed,
     FeedItem, Framing, Gap, GapReason, InProcessEventTarget, Interest, InterestTable, Interests,
-    ListenerGuard, ListenerId, Local, MAX_ID_BYTES, MAX_TYPE_BYTES, NameError, Overflow, Payload, PubSub,
-    Published, RawSubscription, Receivers, Recv, RecvMany, RemoveListener, RoutedEventTarget, Router, Scope,
-    Split, StateWatch, Stats, Subscribe, Subscribing, Subscription, TargetFuture, Topic, TryRecvError,
-    Upstream, WithGaps, check_event_type, check_id, event_map,
+    ListenerGuard, ListenerId, Local, MAX_ID_BYTES, MAX_TYPE_BYTES, Meta, NameError, NoTraceparent, Overflow,
+    Parts, Payload, PubSub, Published, RawSubscription, Receivers, Recv, RecvMany, RemoveListener,
+    RoutedEventTarget, Router, Scope, Split, StateWatch, Stats, Subscribe, Subscribing, Subscription,
+    TargetFuture, Topic, TraceContext, Traceparent, TryRecvError, Upstream, WithGaps, check_event_type,
+    check_id, event_map,
 };

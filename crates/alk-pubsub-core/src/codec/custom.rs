@@ -4,12 +4,13 @@ use bytes::Bytes;
 
 use super::split::Split;
 use crate::error::Error;
+use crate::meta::Meta;
 use crate::name::Topic;
 
 /// An encoding of your own for envelopes, used through [`Encoding::custom`](super::Encoding::custom).
 ///
-/// Two targets that exchange events must use the same one. Envelopes have three members, `type`, `id` and `payload`; what
-/// else is found is ignored, a missing payload reads as null.
+/// Two targets that exchange events must use the same one. Envelopes have three members, `type`, `id` and `payload`,
+/// and may have a fourth, `meta`; what else is found is ignored, a missing payload reads as null.
 ///
 /// Errors are of kind [`Encode`](crate::ErrorKind::Encode) or [`Decode`](crate::ErrorKind::Decode).
 pub trait Codec: fmt::Debug + Send + Sync + 'static {
@@ -22,6 +23,21 @@ pub trait Codec: fmt::Debug + Send + Sync + 'static {
     ///
     /// The payload cannot be encoded.
     fn encode(&self, topic: &Topic, payload: &dyn erased_serde::Serialize) -> Result<Bytes, Error>;
+
+    /// Encodes an envelope that has something beside its payload. The provided method leaves that out.
+    ///
+    /// # Errors
+    ///
+    /// The payload cannot be encoded.
+    fn encode_with_meta(
+        &self,
+        topic: &Topic,
+        payload: &dyn erased_serde::Serialize,
+        meta: &Meta,
+    ) -> Result<Bytes, Error> {
+        let _ = meta;
+        self.encode(topic, payload)
+    }
 
     /// Finds the parts of an envelope without decoding the payload.
     ///

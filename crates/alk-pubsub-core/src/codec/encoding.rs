@@ -11,6 +11,7 @@ use super::json;
 use super::msgpack;
 use super::split::Split;
 use crate::error::{Error, ErrorKind};
+use crate::meta::Meta;
 use crate::name::Topic;
 
 /// How envelopes are written as bytes.
@@ -64,11 +65,21 @@ impl Encoding {
     ///
     /// [`ErrorKind::Encode`]: the payload has something that the encoding cannot express.
     pub fn encode<P: Serialize>(&self, topic: &Topic, payload: &P) -> Result<Bytes, Error> {
-        match &self.0 {
-            Kind::Json => json::encode(topic, payload),
+        self.encode_with(topic, payload, None)
+    }
+
+    pub(crate) fn encode_with<P: Serialize>(
+        &self,
+        topic: &Topic,
+        payload: &P,
+        meta: Option<&Meta>,
+    ) -> Result<Bytes, Error> {
+        match (&self.0, meta) {
+            (Kind::Json, meta) => json::encode(topic, payload, meta),
             #[cfg(feature = "msgpack")]
-            Kind::MsgPack => msgpack::encode(topic, payload),
-            Kind::Custom(codec) => codec.encode(topic, payload),
+            (Kind::MsgPack, meta) => msgpack::encode(topic, payload, meta),
+            (Kind::Custom(codec), None) => codec.encode(topic, payload),
+            (Kind::Custom(codec), Some(meta)) => codec.encode_with_meta(topic, payload, meta),
         }
     }
 
@@ -108,10 +119,16 @@ impl Encoding {
     }
 
     /// Writes an envelope in this encoding whose payload stands encoded in another one.
-    pub(crate) fn transcode(&self, topic: &Topic, payload: &[u8], from: &Encoding) -> Result<Bytes, Error> {
+    pub(crate) fn transcode(
+        &self,
+        topic: &Topic,
+        payload: &[u8],
+        meta: Option<&Meta>,
+        from: &Encoding,
+    ) -> Result<Bytes, Error> {
         // What both encodings have in common is serde's data model, and a JSON value holds most of it.
         let value: serde_json::Value = from.decode(payload)?;
-        self.encode(topic, &value)
+        self.encode_with(topic, &value, meta)
     }
 }
 

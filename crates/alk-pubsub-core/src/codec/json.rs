@@ -7,9 +7,14 @@ use serde_json::value::RawValue;
 
 use super::split::Split;
 use crate::error::{Error, ErrorKind};
+use crate::meta::Meta;
 use crate::name::Topic;
 
-pub(super) fn encode<P: Serialize + ?Sized>(topic: &Topic, payload: &P) -> Result<Bytes, Error> {
+pub(super) fn encode<P: Serialize + ?Sized>(
+    topic: &Topic,
+    payload: &P,
+    meta: Option<&Meta>,
+) -> Result<Bytes, Error> {
     let mut out = Vec::with_capacity(128);
     // The characters of a type need no escapes.
     out.extend_from_slice(b"{\"type\":\"");
@@ -18,6 +23,10 @@ pub(super) fn encode<P: Serialize + ?Sized>(topic: &Topic, payload: &P) -> Resul
     serde_json::to_writer(&mut out, topic.id()).map_err(encode_error)?;
     out.extend_from_slice(b",\"payload\":");
     serde_json::to_writer(&mut out, payload).map_err(encode_error)?;
+    if let Some(meta) = meta {
+        out.extend_from_slice(b",\"meta\":");
+        serde_json::to_writer(&mut out, meta).map_err(encode_error)?;
+    }
     out.push(b'}');
     Ok(out.into())
 }
@@ -31,6 +40,8 @@ struct Members<'a> {
     id: Cow<'a, str>,
     #[serde(borrow, default)]
     payload: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    meta: Option<&'a RawValue>,
 }
 
 pub(super) fn split(envelope: &[u8]) -> Result<Split<'_>, Error> {
@@ -43,12 +54,15 @@ pub(super) fn split(envelope: &[u8]) -> Result<Split<'_>, Error> {
     }
     let members: Members<'_> = serde_json::from_str(text)
         .map_err(|error| Error::with_source(ErrorKind::Decode, "the bytes are no JSON envelope", error))?;
-    // `Option<&RawValue>` reads a null as none, which is what a missing payload means.
-    let payload = members.payload.map_or(0..0, |payload| {
-        let start = payload.get().as_ptr() as usize - envelope.as_ptr() as usize;
-        start..start + payload.get().len()
-    });
-    Ok(Split { event_type: members.event_type, id: members.id, payload })
+    // `Option<&RawValue>` reads a null as none, which is what a missing member means.
+    let place = |member: Option<&RawValue>| {
+        member.map_or(0..0, |member| {
+            let start = member.get().as_ptr() as usize - envelope.as_ptr() as usize;
+            start..start + member.get().len()
+        })
+    };
+    let (payload, meta) = (place(members.payload), place(members.meta));
+    Ok(Split { event_type: members.event_type, id: members.id, payload, meta })
 }
 
 pub(super) fn decode<P: DeserializeOwned>(payload: &[u8]) -> Result<P, Error> {

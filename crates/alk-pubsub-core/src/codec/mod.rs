@@ -14,4 +14,4 @@ mod tests;
 
 pub use custom::Codec;
 pub use encoding::Encoding;
-pub use split::Split;
+pub use split::{Parts, Split};

@@ -1,6 +1,7 @@
-//! MessagePack envelopes: a map with the members `type`, `id` and `payload`.
+//! MessagePack envelopes: a map with the members `type`, `id`, `payload` and, where there is one, `meta`.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -8,20 +9,27 @@ use serde::de::DeserializeOwned;
 
 use super::split::Split;
 use crate::error::{Error, ErrorKind};
+use crate::meta::Meta;
 use crate::name::Topic;
 
 /// How deep arrays and maps may be nested; what serde_json allows too.
 const MAX_DEPTH: usize = 128;
 
-pub(super) fn encode<P: Serialize + ?Sized>(topic: &Topic, payload: &P) -> Result<Bytes, Error> {
+pub(super) fn encode<P: Serialize + ?Sized>(
+    topic: &Topic,
+    payload: &P,
+    meta: Option<&Meta>,
+) -> Result<Bytes, Error> {
     #[derive(Serialize)]
     struct Envelope<'a, P: ?Sized> {
         #[serde(rename = "type")]
         event_type: &'a str,
         id: &'a str,
         payload: &'a P,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        meta: Option<&'a Meta>,
     }
-    let envelope = Envelope { event_type: topic.event_type().as_str(), id: topic.id(), payload };
+    let envelope = Envelope { event_type: topic.event_type().as_str(), id: topic.id(), payload, meta };
     rmp_serde::to_vec_named(&envelope).map(Bytes::from).map_err(|error| {
         Error::with_source(ErrorKind::Encode, "the payload cannot be written as MessagePack", error)
     })
@@ -36,18 +44,17 @@ pub(super) fn decode<P: DeserializeOwned>(payload: &[u8]) -> Result<P, Error> {
 
 pub(super) fn split(envelope: &[u8]) -> Result<Split<'_>, Error> {
     let mut reader = Reader { bytes: envelope, at: 0 };
-    let (mut event_type, mut id, mut payload) = (None, None, None);
+    let (mut event_type, mut id, mut payload, mut meta) = (None, None, None, None);
     for _ in 0..reader.map_len()? {
         match reader.text()? {
             "type" if event_type.is_none() => event_type = Some(reader.text()?),
             "id" if id.is_none() => id = Some(reader.text()?),
-            "payload" if payload.is_none() => {
-                let start = reader.at;
+            "payload" if payload.is_none() => payload = Some(reader.skip()?),
+            "meta" if meta.is_none() => meta = Some(reader.skip()?),
+            "type" | "id" | "payload" | "meta" => return Err(bad("a member stands twice")),
+            _ => {
                 reader.skip()?;
-                payload = Some(start..reader.at);
             }
-            "type" | "id" | "payload" => return Err(bad("a member stands twice")),
-            _ => reader.skip()?,
         }
     }
     if reader.at != envelope.len() {
@@ -58,6 +65,7 @@ pub(super) fn split(envelope: &[u8]) -> Result<Split<'_>, Error> {
         event_type: Cow::Borrowed(event_type),
         id: Cow::Borrowed(id.unwrap_or_default()),
         payload: payload.unwrap_or(0..0),
+        meta: meta.unwrap_or(0..0),
     })
 }
 
@@ -109,8 +117,9 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.take(len)?).map_err(|_| bad("a string is not UTF-8"))
     }
 
-    /// Passes over one value with everything in it.
-    fn skip(&mut self) -> Result<(), Error> {
+    /// Passes over one value with everything in it; returns where it stands.
+    fn skip(&mut self) -> Result<Range<usize>, Error> {
+        let start = self.at;
         // What is still to be passed over on each level.
         let mut levels = vec![1usize];
         while let Some(left) = levels.last_mut() {
@@ -145,7 +154,7 @@ impl<'a> Reader<'a> {
                 levels.push(inside);
             }
         }
-        Ok(())
+        Ok(start..self.at)
     }
 
     /// Passes over bytes that contain no further value.

@@ -42,7 +42,7 @@ impl Codec for Tabs {
         let (event_type, rest) = text.split_once('\t').ok_or_else(bad)?;
         let (id, payload) = rest.split_once('\t').ok_or_else(bad)?;
         let payload = envelope.len() - payload.len()..envelope.len();
-        Ok(Split { event_type: event_type.into(), id: id.into(), payload })
+        Ok(Split { event_type: event_type.into(), id: id.into(), payload, meta: 0..0 })
     }
 
     fn decode(
@@ -260,7 +260,7 @@ fn a_codec_that_does_not_read_is_an_error() {
             Ok(Bytes::new())
         }
         fn split<'a>(&self, _: &'a [u8]) -> Result<Split<'a>, Error> {
-            Ok(Split { event_type: "a".into(), id: "".into(), payload: 0..0 })
+            Ok(Split { event_type: "a".into(), id: "".into(), payload: 0..0, meta: 0..0 })
         }
         fn decode(
             &self,

@@ -14,6 +14,7 @@ use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::gap::Gap;
 use crate::name::{EventType, Interest, Topic};
+use crate::spans;
 use crate::stats::Stats;
 use crate::sync::{MutexGuard, RwLock};
 use crate::target::ListenerId;
@@ -242,6 +243,8 @@ impl Router {
         mut room: impl FnMut(&Arc<Log>, &mut State) -> bool,
     ) -> Result<u64, Event> {
         let inner = &*self.0;
+        let span = spans::deliver(&event);
+        let _entered = span.enter();
         let mut after = After::default();
         let mut receivers = 0;
         let topic = event.topic();
@@ -287,6 +290,7 @@ impl Router {
         if receivers > 0 {
             shard.delivered.fetch_add(receivers, Ordering::Relaxed);
         }
+        span.record("messaging.alk_pubsub.receivers", receivers);
         after.run();
         Ok(receivers)
     }

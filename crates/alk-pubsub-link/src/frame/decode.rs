@@ -52,10 +52,10 @@ impl Frame {
     fn decode_if(wire: Wire, frame: &[u8], accepts: impl Fn(&str) -> bool) -> Result<Self, Refusal> {
         let split = wire.encoding().split(frame).map_err(|error| refusal("", ErrorCode::BadFrame, &error))?;
         if !split.event_type.starts_with("__") {
-            let payload = split.payload.clone();
+            let parts = split.parts();
             let topic = topic(&split.event_type, &split.id, "")?;
             let bytes = Bytes::copy_from_slice(frame);
-            return Ok(Frame::Event(Event::from_parts(wire.encoding().clone(), bytes, topic, payload)));
+            return Ok(Frame::Event(Event::from_parts(wire.encoding().clone(), bytes, topic, parts)));
         }
         if split.id.len() > MAX_REFERENCE {
             let error = Error::new(ErrorKind::Decode, "the reference is longer than 256 bytes");
@@ -149,7 +149,7 @@ impl Payload<'_> {
             .split(self.bytes)
             .map_err(|error| refusal(self.reference, ErrorCode::BadFrame, &error))?;
         let topic = topic(&split.event_type, &split.id, self.reference)?;
-        Ok(Event::from_parts(encoding.clone(), Bytes::copy_from_slice(self.bytes), topic, split.payload))
+        Ok(Event::from_parts(encoding.clone(), Bytes::copy_from_slice(self.bytes), topic, split.parts()))
     }
 }
 

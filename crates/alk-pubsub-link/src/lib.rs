@@ -23,7 +23,7 @@ mod spoke;
 pub use close_code::CloseCode;
 pub use code::ErrorCode;
 pub use error::{Error, ErrorKind};
-pub use frame::{Control, Frame, Refusal, Welcome, Wire};
+pub use frame::{BearerToken, Control, Frame, Refusal, Welcome, Wire};
 pub use hub::{
     AllowAll, Authorizer, ConnectionInfo, Denied, Effect, Limits, LinkFraming, Machine, Outbox, Serve,
     ServeOptions, Session, SessionStats, Token, serve,

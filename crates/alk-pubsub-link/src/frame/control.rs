@@ -2,6 +2,7 @@ use alk_pubsub_core::Event;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::token::BearerToken;
 use super::wire::Wire;
 
 /// What a hub says first, the payload of `__welcome`.
@@ -88,6 +89,25 @@ pub enum Control {
         /// How many, where that is known.
         missed: Option<u64>,
     },
+    /// Hub to spoke: the token that this connection came with ends soon, and the connection with it.
+    Expiring {
+        /// In how many milliseconds.
+        in_ms: u64,
+    },
+    /// Spoke to hub: another token for this connection.
+    Refresh {
+        /// Repeated in the answer.
+        reference: String,
+        /// The token.
+        token: BearerToken,
+    },
+    /// Hub to spoke: the new token counts from here on.
+    Refreshed {
+        /// That of the request.
+        reference: String,
+        /// In how many milliseconds it ends; `None` for one that does not.
+        expires_in_ms: Option<u64>,
+    },
     /// Hub to spoke: the last frame.
     Close {
         /// Why.
@@ -122,6 +142,22 @@ pub(super) struct GapPayload {
     pub(super) reason: String,
     #[serde(default)]
     pub(super) missed: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct ExpiringPayload {
+    pub(super) in_ms: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct RefreshPayload<T> {
+    pub(super) token: T,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct RefreshedPayload {
+    #[serde(default)]
+    pub(super) expires_in_ms: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -161,6 +197,9 @@ impl Control {
             Control::Published { .. } => "__published",
             Control::Error { .. } => "__error",
             Control::Gap { .. } => "__gap",
+            Control::Expiring { .. } => "__expiring",
+            Control::Refresh { .. } => "__refresh",
+            Control::Refreshed { .. } => "__refreshed",
             Control::Close { .. } => "__close",
         }
     }
@@ -196,6 +235,17 @@ impl Control {
             Control::Gap { reason, missed } => {
                 let payload = GapPayload { reason: reason.clone(), missed: *missed };
                 wire.write(&Envelope { event_type, id: "", payload })
+            }
+            Control::Expiring { in_ms } => {
+                wire.write(&Envelope { event_type, id: "", payload: ExpiringPayload { in_ms: *in_ms } })
+            }
+            Control::Refresh { reference, token } => {
+                let payload = RefreshPayload { token: token.as_str() };
+                wire.write(&Envelope { event_type, id: reference, payload })
+            }
+            Control::Refreshed { reference, expires_in_ms } => {
+                let payload = RefreshedPayload { expires_in_ms: *expires_in_ms };
+                wire.write(&Envelope { event_type, id: reference, payload })
             }
             Control::Close { reason, reconnect, retry_ms } => {
                 let payload =

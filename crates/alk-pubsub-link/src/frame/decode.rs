@@ -2,12 +2,29 @@ use alk_pubsub_core::{Error, ErrorKind, Event, EventType, MAX_ID_BYTES, MAX_TYPE
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-use super::control::{ClosePayload, Control, ErrorPayload, GapPayload, PublishedPayload, Topics, Welcome};
+use super::control::{
+    ClosePayload, Control, ErrorPayload, ExpiringPayload, GapPayload, PublishedPayload, RefreshPayload,
+    RefreshedPayload, Topics, Welcome,
+};
+use super::token::BearerToken;
 use super::wire::Wire;
 use crate::code::ErrorCode;
 
 /// The longest reference, in bytes. It is repeated in answers, perhaps in many.
 const MAX_REFERENCE: usize = 256;
+
+/// What only a hub may send.
+const NOT_FOR_HUBS: [&str; 9] = [
+    "__welcome",
+    "__subscribed",
+    "__unsubscribed",
+    "__published",
+    "__error",
+    "__gap",
+    "__expiring",
+    "__refreshed",
+    "__close",
+];
 
 /// A frame that was received.
 #[derive(Debug, Clone)]
@@ -44,9 +61,7 @@ impl Frame {
 
     /// Reads a frame that a spoke has sent: what only a hub may send is refused whatever its payload is.
     pub(crate) fn decode_from_spoke(wire: Wire, frame: &[u8]) -> Result<Self, Refusal> {
-        let not_for_hubs =
-            ["__welcome", "__subscribed", "__unsubscribed", "__published", "__error", "__gap", "__close"];
-        Self::decode_if(wire, frame, |control_type| !not_for_hubs.contains(&control_type))
+        Self::decode_if(wire, frame, |control_type| !NOT_FOR_HUBS.contains(&control_type))
     }
 
     fn decode_if(wire: Wire, frame: &[u8], accepts: impl Fn(&str) -> bool) -> Result<Self, Refusal> {
@@ -107,6 +122,18 @@ impl Frame {
             "__gap" => {
                 let GapPayload { reason, missed } = payload.read()?;
                 Control::Gap { reason, missed }
+            }
+            "__expiring" => {
+                let ExpiringPayload { in_ms } = payload.read()?;
+                Control::Expiring { in_ms }
+            }
+            "__refresh" => {
+                let RefreshPayload { token } = payload.read::<RefreshPayload<String>>()?;
+                Control::Refresh { reference, token: BearerToken::new(token) }
+            }
+            "__refreshed" => {
+                let RefreshedPayload { expires_in_ms } = payload.read()?;
+                Control::Refreshed { reference, expires_in_ms }
             }
             "__close" => {
                 let ClosePayload { reason, reconnect, retry_ms } = payload.read()?;

@@ -3,7 +3,7 @@
 use alk_pubsub_core::{Encoding, Event, EventType, Topic};
 use serde_json::{Value, json};
 
-use super::{Control, Frame, Refusal, Welcome, Wire};
+use super::{BearerToken, Control, Frame, Refusal, Welcome, Wire};
 use crate::code::ErrorCode;
 
 fn text(frame: &str) -> Result<Frame, Refusal> {
@@ -92,6 +92,22 @@ fn controls() -> Vec<(Control, Value)> {
         (
             Control::Gap { reason: "upstream_reconnected".to_owned(), missed: None },
             json!({"type": "__gap", "id": "", "payload": {"reason": "upstream_reconnected", "missed": null}}),
+        ),
+        (
+            Control::Expiring { in_ms: 30_000 },
+            json!({"type": "__expiring", "id": "", "payload": {"in_ms": 30_000}}),
+        ),
+        (
+            Control::Refresh { reference: reference(), token: BearerToken::new("x.y.z") },
+            json!({"type": "__refresh", "id": "r \"1\"", "payload": {"token": "x.y.z"}}),
+        ),
+        (
+            Control::Refreshed { reference: reference(), expires_in_ms: Some(3_600_000) },
+            json!({"type": "__refreshed", "id": "r \"1\"", "payload": {"expires_in_ms": 3_600_000}}),
+        ),
+        (
+            Control::Refreshed { reference: reference(), expires_in_ms: None },
+            json!({"type": "__refreshed", "id": "r \"1\"", "payload": {"expires_in_ms": null}}),
         ),
         (
             Control::Close { reason: "shutdown".to_owned(), reconnect: true, retry_ms: Some(1200) },

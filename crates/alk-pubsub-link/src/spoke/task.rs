@@ -14,33 +14,37 @@ use super::connection::{Connection, Outcome};
 use super::connector::Connector;
 use super::shared::{Phase, Shared};
 use super::stats::add;
+use crate::code::ErrorCode;
 use crate::error::{Error as PipeError, ErrorKind as PipeErrorKind};
 
 /// Runs a spoke to its end.
 pub(super) async fn run(shared: Arc<Shared>, router: Router, connector: impl Connector) {
-    let mut end = EndGuard(Some(shared.clone()));
-    let task = Task { shared: &shared, router, connector };
-    let (error, result) = match task.run().await {
-        End::Closed(result) => (Error::closed(), result),
+    let mut end = EndGuard(Some((shared.clone(), router.clone())));
+    let task = Task { shared: &shared, router: router.clone(), connector };
+    let ended = task.run().await;
+    end.0 = None;
+    match ended {
+        // Whoever closed it ends the subscriptions as well.
+        End::Closed(result) => shared.end(&Error::closed(), result),
         End::Failed(error) => {
             let cause = std::error::Error::source(&error).map(ToString::to_string);
             tracing::warn!(%error, cause, "the link to the hub has ended for good");
-            (error, Ok(()))
+            shared.end(&error, Ok(()));
+            router.end(error);
         }
-    };
-    end.0 = None;
-    shared.end(&error, result);
+    }
 }
 
 /// If the task is dropped or panics, nobody waits for it for ever.
-struct EndGuard(Option<Arc<Shared>>);
+struct EndGuard(Option<(Arc<Shared>, Router)>);
 
 impl Drop for EndGuard {
     fn drop(&mut self) {
-        if let Some(shared) = self.0.take() {
+        if let Some((shared, router)) = self.0.take() {
             let error =
                 Error::new(ErrorKind::Closed, "the runtime that kept the link to the hub has stopped it");
             shared.end(&error, Err(error.clone()));
+            router.end(error);
         }
     }
 }
@@ -95,7 +99,7 @@ impl<C: Connector> Task<'_, C> {
             }
         };
         let made = Instant::now();
-        let outcome = Connection::new(self.shared, &self.router, pipe, deadline).run().await;
+        let outcome = Connection::new(self.shared, &self.router, &self.connector, pipe, deadline).run().await;
         let welcomed = self.shared.lock().machine.is_welcome();
         self.shared.disconnected();
         if welcomed {
@@ -111,8 +115,10 @@ impl<C: Connector> Task<'_, C> {
             Outcome::SentAway { reason, reconnect, retry } => {
                 tracing::info!(reason, reconnect, ?retry, "the hub has closed the link");
                 let message = format!("the hub has closed the link: {reason}");
-                self.shared.set_failure(Some(PipeError::new(PipeErrorKind::Closed, message)));
-                let error = Error::new(ErrorKind::Closed, format!("the hub has closed the link: {reason}"));
+                self.shared.set_failure(Some(PipeError::new(PipeErrorKind::Closed, message.clone())));
+                let kind =
+                    if reason == ErrorCode::Expired.as_str() { ErrorKind::Denied } else { ErrorKind::Closed };
+                let error = Error::new(kind, message);
                 if reconnect || self.connector.returns_after(&reason) {
                     Next::Wait(retry, error)
                 } else {

@@ -350,9 +350,11 @@ impl Machine {
         match self.authorizer.may_publish(&self.connection, event.topic()) {
             Ok(()) => effects.push(Effect::Publish(reference, event)),
             Err(denied) => {
-                let reference = reference.unwrap_or_default();
                 let (code, message) = (ErrorCode::Forbidden, denied.reason().to_owned());
-                refuse(Refusal { reference, code, message, topic: Some(event.topic().to_string()) }, effects);
+                // With a topic and without a reference it would say that an interest has ended.
+                let topic = reference.is_some().then(|| event.topic().to_string());
+                let reference = reference.unwrap_or_default();
+                refuse(Refusal { reference, code, message, topic }, effects);
             }
         }
     }

@@ -266,7 +266,7 @@ fn events_are_published_with_and_without_an_answer() {
     assert_eq!(effects, [json!({"publish": "a:1", "reference": null})]);
     let effects = test.gets(&json!({"type": "__publish", "id": "7", "payload": {"type": "a"}}));
     assert_eq!(effects, [json!({"publish": "a:", "reference": "7"})]);
-    let forbidden = error("", ErrorCode::Forbidden, Some("no:1"));
+    let forbidden = error("", ErrorCode::Forbidden, None);
     assert_eq!(test.gets(&json!({"type": "no", "id": "1"})), [forbidden]);
     let effects = test.gets(&json!({"type": "__publish", "id": "8", "payload": {"type": "no"}}));
     assert_eq!(effects, [error("8", ErrorCode::Forbidden, Some("no:"))]);

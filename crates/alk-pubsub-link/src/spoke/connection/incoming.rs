@@ -1,6 +1,6 @@
 use std::task::{Context, Poll};
 
-use alk_pubsub_core::{ConnectionState, Event, Scope};
+use alk_pubsub_core::{ConnectionState, Error as CoreError, Event, Interest, Scope};
 
 use super::clocks::GOODBYE;
 use super::run::{Connection, Outcome, TURN};
@@ -66,6 +66,12 @@ impl<P: Pipe> Connection<'_, P> {
                     tracing::warn!(%interest, %error, "the hub refuses an interest");
                     self.shared.confirm(&interest, &Err(error));
                 }
+                Effect::Ended(interest, error) => self.ended(&interest, &error),
+                Effect::Expiring(after) => self.expiring(after),
+                Effect::Refreshed(expires) => tracing::debug!(?expires, "the hub has taken the new token"),
+                Effect::NotRefreshed { code, message } => {
+                    tracing::warn!(code, message, "the hub does not take the new token");
+                }
                 Effect::Published(number, result) => {
                     let unanswered = self.shared.lock().publishes.answered(number);
                     match unanswered {
@@ -90,6 +96,15 @@ impl<P: Pipe> Connection<'_, P> {
             }
         }
         Ok(())
+    }
+
+    /// The hub has ended an interest, and so do its subscriptions.
+    fn ended(&self, interest: &Interest, error: &CoreError) {
+        let still = || self.shared.lock().machine.forget_refused(interest);
+        if self.router.end_interest(interest, error, still) {
+            tracing::warn!(%interest, %error, "the hub has ended an interest");
+        }
+        self.shared.confirm(interest, &Err(error.clone()));
     }
 
     fn deliver(&self, event: Event, scope: Scope) {

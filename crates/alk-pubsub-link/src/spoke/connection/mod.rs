@@ -4,5 +4,6 @@ mod clocks;
 mod incoming;
 mod outgoing;
 mod run;
+mod token;
 
 pub(super) use run::{Connection, Outcome};

@@ -7,6 +7,7 @@ use alk_pubsub_core::{Error as CoreError, ErrorKind as CoreErrorKind, Router};
 use tokio::time::{Instant, Sleep};
 
 use super::clocks::{Clocks, GOODBYE};
+use super::token::{PendingToken, Tokens};
 use crate::close_code::CloseCode;
 use crate::error::Error;
 use crate::pipe::Pipe;
@@ -20,7 +21,10 @@ pub(super) const TURN: usize = 64;
 pub(in crate::spoke) struct Connection<'a, P> {
     pub(super) shared: &'a Shared,
     pub(super) router: &'a Router,
+    pub(super) tokens: &'a dyn Tokens,
     pub(super) pipe: P,
+    /// A new token that the hub is to have.
+    pub(super) token: Option<PendingToken<'a>>,
     pub(super) effects: Vec<Effect>,
     /// Frames to give to the pipe.
     pub(super) batch: Vec<u8>,
@@ -45,12 +49,20 @@ pub(in crate::spoke) enum Outcome {
 
 impl<'a, P: Pipe> Connection<'a, P> {
     /// The hub must have said welcome by `deadline`.
-    pub(in crate::spoke) fn new(shared: &'a Shared, router: &'a Router, pipe: P, deadline: Instant) -> Self {
+    pub(in crate::spoke) fn new(
+        shared: &'a Shared,
+        router: &'a Router,
+        tokens: &'a dyn Tokens,
+        pipe: P,
+        deadline: Instant,
+    ) -> Self {
         shared.connected(pipe.wire());
         Self {
             shared,
             router,
+            tokens,
             pipe,
+            token: None,
             effects: Vec::new(),
             batch: Vec::new(),
             bad_frames: 0,
@@ -87,6 +99,7 @@ impl<'a, P: Pipe> Connection<'a, P> {
         let mut again = self.read(cx)?;
         if !self.is_leaving() {
             self.poll_clocks(cx)?;
+            self.poll_token(cx)?;
             again |= self.write(cx)?;
             self.look_at_phase(cx);
         }

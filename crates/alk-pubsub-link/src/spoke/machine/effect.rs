@@ -18,10 +18,24 @@ pub(in crate::spoke) enum Effect {
     Confirmed(Interest),
     /// The hub refuses this interest: tell those who wait for it.
     Refused(Interest, Error),
+    /// This interest was active, and will not be again: end those who listen to it, if it
+    /// [is to be forgotten](super::Machine::forget_refused).
+    Ended(Interest, Error),
     /// The publish of this number was carried out, or refused.
     Published(u64, Result<Published, Error>),
     /// The hub refused something that nobody waits for.
     Complaint {
+        /// Why, see [`ErrorCode`](crate::ErrorCode).
+        code: String,
+        /// The hub's words.
+        message: String,
+    },
+    /// The token ends after so long: get another one, if there is another, and [send](super::Machine::refresh) it.
+    Expiring(Duration),
+    /// The hub has taken the new token, which ends after so long.
+    Refreshed(Option<Duration>),
+    /// The hub has not taken the new token.
+    NotRefreshed {
         /// Why, see [`ErrorCode`](crate::ErrorCode).
         code: String,
         /// The hub's words.

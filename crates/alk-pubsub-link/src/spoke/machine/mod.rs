@@ -2,6 +2,7 @@
 //! No socket, no clock, no task.
 
 mod effect;
+mod incoming;
 mod interest;
 #[cfg(test)]
 mod model;

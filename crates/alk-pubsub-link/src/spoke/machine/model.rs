@@ -22,6 +22,8 @@ enum Op {
     /// The spoke handles the next frame.
     Spoke,
     Publish(usize),
+    /// The hub ends what it has granted.
+    End(usize),
     Retry,
     Disconnect,
 }
@@ -35,6 +37,7 @@ enum Answer {
 
 fn op() -> impl Strategy<Value = Op> {
     let topic = 0..TOPICS.len();
+    let end = topic.clone().prop_map(Op::End);
     let answer = prop_oneof![
         6 => Just(Answer::Grant),
         1 => Just(Answer::Refuse("forbidden")),
@@ -48,6 +51,7 @@ fn op() -> impl Strategy<Value = Op> {
         5 => answer.prop_map(Op::Hub),
         6 => Just(Op::Spoke),
         2 => (0..2usize).prop_map(Op::Publish),
+        1 => end,
         1 => Just(Op::Retry),
         1 => Just(Op::Disconnect),
     ]
@@ -59,6 +63,11 @@ struct Listener {
     /// It was told that its interest is active, on a connection that was lost since, and not of a gap yet.
     owed: bool,
     active: bool,
+}
+
+fn error(reference: &str, code: &str, topic: Option<String>) -> Frame {
+    let (reference, code, message) = (reference.to_owned(), code.to_owned(), String::new());
+    Frame::Control(Control::Error { reference, code, message, topic })
 }
 
 struct World {
@@ -112,7 +121,7 @@ impl World {
                 // What is confirmed at once has to be at the hub, or on its way there behind nothing that takes it away.
                 if self.machine.confirmation(&interest(*at)) == Confirmation::Confirmed {
                     self.wanted.entry(interest(*at)).or_default().active = true;
-                    assert!(self.hub.contains(&interest(*at)));
+                    assert!(self.has_or_says_so(&interest(*at)));
                     assert!(!self.up.iter().any(|control| matches!(control,
                         Control::Unsubscribe { topics, .. } if topics.contains(&interest(*at).to_string()))));
                 }
@@ -143,6 +152,11 @@ impl World {
                     self.down.push_back(Frame::Event(event));
                 }
             }
+            Op::End(at) => {
+                if self.hub.remove(&interest(*at)) {
+                    self.down.push_back(error("", "forbidden", Some(TOPICS[*at].to_owned())));
+                }
+            }
             Op::Retry => self.machine.retry(),
             Op::Disconnect => {
                 self.up.clear();
@@ -158,12 +172,17 @@ impl World {
         }
     }
 
+    /// Whether the hub has an interest, or has ended it and the spoke is about to hear of that.
+    fn has_or_says_so(&self, interest: &Interest) -> bool {
+        self.hub.contains(interest)
+            || self.down.iter().any(|frame| {
+                matches!(frame, Frame::Control(Control::Error { reference, topic: Some(topic), .. })
+                    if reference.is_empty() && *topic == interest.to_string())
+            })
+    }
+
     fn hub(&mut self, answer: Answer) {
         let Some(control) = self.up.pop_front() else { return };
-        let error = |reference: &str, code: &str, topic: Option<String>| {
-            let (reference, code, message) = (reference.to_owned(), code.to_owned(), String::new());
-            Frame::Control(Control::Error { reference, code, message, topic })
-        };
         match (control, answer) {
             (
                 Control::Subscribe { reference, .. } | Control::Unsubscribe { reference, .. },
@@ -204,19 +223,24 @@ impl World {
                     assert!(std::mem::take(&mut listener.owed), "a gap for nothing: {interest}");
                 }
                 Effect::Confirmed(interest) => {
+                    let has = self.has_or_says_so(&interest);
                     if let Some(listener) = self.wanted.get_mut(&interest) {
                         assert!(!listener.owed, "confirmed without the gap: {interest}");
                         listener.active = true;
-                        assert!(
-                            self.hub.contains(&interest),
-                            "confirmed what the hub does not have: {interest}"
-                        );
+                        assert!(has, "confirmed what the hub does not have: {interest}");
                     }
                     self.refused.remove(&interest);
                 }
                 Effect::Refused(interest, _) => {
                     self.refused.insert(interest);
                 }
+                Effect::Ended(interest, _) => {
+                    // As the router does it, unless it was given up meanwhile.
+                    assert!(self.machine.forget_refused(&interest));
+                    assert!(self.wanted.remove(&interest).is_some(), "ended for nobody: {interest}");
+                }
+                // About an interest that was given up, or asked for anew since.
+                Effect::Complaint { .. } => {}
                 Effect::Deliver(event, scope) => {
                     for (interest, listener) in &self.wanted {
                         let hears = match interest {

@@ -4,7 +4,7 @@ use alk_pubsub_core::{Interest, Scope};
 use serde_json::{Value, json};
 
 use super::{Confirmation, Effect, Machine};
-use crate::frame::{Frame, Wire};
+use crate::frame::{BearerToken, Frame, Wire};
 
 #[derive(Default)]
 struct Test {
@@ -36,6 +36,12 @@ fn seen(effects: Vec<Effect>) -> Vec<Value> {
         Effect::Refused(interest, error) => {
             json!({"refused": interest.to_string(), "kind": format!("{:?}", error.kind())})
         }
+        Effect::Ended(interest, error) => {
+            json!({"ended": interest.to_string(), "kind": format!("{:?}", error.kind())})
+        }
+        Effect::Expiring(after) => json!({"expiring": after.as_millis()}),
+        Effect::Refreshed(expires) => json!({"refreshed": expires.map(|expires| expires.as_millis())}),
+        Effect::NotRefreshed { code, .. } => json!({"not refreshed": code}),
         Effect::Published(number, Ok(published)) => {
             json!({"published": number, "receivers": published.known_receivers()})
         }
@@ -195,6 +201,105 @@ fn an_error_without_a_topic_refuses_all_that_is_open() {
     test.asks();
     let refused = [json!({"refused": "a", "kind": "Decode"}), json!({"refused": "b", "kind": "Decode"})];
     assert_eq!(test.gets(&error("1", "bad_frame", None)), refused);
+}
+
+#[test]
+fn an_interest_that_the_hub_ends_is_ended_here() {
+    for (code, kind) in [("forbidden", "Denied"), ("unavailable", "Upstream")] {
+        let mut test = Test::active(&["a", "a:1"]);
+        assert_eq!(test.gets(&error("", code, Some("a"))), [json!({"ended": "a", "kind": kind})]);
+        // Nothing is asked, and a second time it is about nothing.
+        assert_eq!(test.asks(), NOTHING);
+        assert_eq!(test.gets(&error("", code, Some("a"))), [json!({"complaint": code})]);
+        assert!(test.machine.forget_refused(&interest("a")));
+        assert!(!test.machine.forget_refused(&interest("a")));
+        assert!(!test.machine.forget_refused(&interest("a:1")), "that one is active");
+        test.wants("a");
+        assert_eq!(test.asks(), [json!(["__subscribe", "2", ["a"]])], "somebody else may try");
+    }
+}
+
+#[test]
+fn what_the_hub_ends_may_not_be_wanted_any_more_or_be_wanted_anew() {
+    let ends = error("", "forbidden", Some("a"));
+    let mut test = Test::active(&["a"]);
+    test.drops("a");
+    assert_eq!(test.gets(&ends), NOTHING);
+    assert_eq!(test.asks(), NOTHING, "the hub need not be told");
+
+    let mut test = Test::active(&["a"]);
+    test.gets(&ends);
+    test.drops("a");
+    test.wants("a");
+    assert!(!test.machine.forget_refused(&interest("a")), "it is somebody else's by now");
+    assert_eq!(test.asks(), [json!(["__subscribe", "2", ["a"]])]);
+
+    // It crosses a request: the answer to that decides.
+    let mut test = Test::active(&["a"]);
+    test.drops("a");
+    test.asks();
+    test.wants("a");
+    assert_eq!(test.asks(), [json!(["__subscribe", "3", ["a"]])]);
+    assert_eq!(test.gets(&ends), [json!({"complaint": "forbidden"})]);
+    test.gets(&unsubscribed("2", &["a"]));
+    assert_eq!(test.gets(&subscribed("3", &["a"])), [json!({"confirmed": "a"})]);
+}
+
+#[test]
+fn what_is_refused_after_a_reconnect_is_ended_unless_it_may_be_granted_later() {
+    let cases = [
+        ("forbidden", Some("Denied")),
+        ("too_many_topics", Some("LimitExceeded")),
+        ("expired", None),
+        ("unavailable", None),
+    ];
+    for (code, ended) in cases {
+        let mut test = Test::active(&["a"]);
+        test.machine.disconnected();
+        test.gets(&welcome(65_536, 128));
+        test.asks();
+        let effects = test.gets(&error("2", code, Some("a")));
+        match ended {
+            Some(kind) => assert_eq!(effects, [json!({"ended": "a", "kind": kind}), json!("settled")]),
+            None => assert_eq!(effects[1..], [json!("retry later"), json!("settled")], "{code}"),
+        }
+        // Who joins now has missed nothing.
+        if test.machine.forget_refused(&interest("a")) && ended.is_some() {
+            test.wants("a");
+            test.asks();
+            assert_eq!(test.gets(&subscribed("3", &["a"])), [json!({"confirmed": "a"})]);
+        }
+    }
+}
+
+#[test]
+fn another_token_is_given_to_a_hub_that_asks_for_one() {
+    let mut test = Test::connected();
+    let refresh = |test: &mut Test| {
+        let mut effects = Vec::new();
+        test.machine.refresh(BearerToken::new("secret"), &mut effects);
+        assert!(!format!("{effects:?}").contains("secret"));
+        seen(effects)
+    };
+    let expiring = json!({"type": "__expiring", "payload": {"in_ms": 30_000}});
+    assert_eq!(test.gets(&expiring), [json!({"expiring": 30_000})]);
+    assert_eq!(refresh(&mut test), [json!(["__refresh", "1", null])]);
+    assert_eq!(refresh(&mut test), NOTHING, "one at a time");
+    let refreshed = |id: &str, expires: Value| json!({"type": "__refreshed", "id": id, "payload": {"expires_in_ms": expires}});
+    assert_eq!(test.gets(&refreshed("2", json!(1))), [json!("misbehaved")]);
+    assert_eq!(test.gets(&refreshed("1", json!(3_600_000))), [json!({"refreshed": 3_600_000})]);
+    assert_eq!(test.gets(&refreshed("1", json!(1))), [json!("misbehaved")]);
+    refresh(&mut test);
+    assert_eq!(test.gets(&refreshed("2", json!(null))), [json!({"refreshed": null})]);
+    for (id, code) in [("3", "forbidden"), ("4", "reserved_type")] {
+        refresh(&mut test);
+        assert_eq!(test.gets(&error(id, code, None)), [json!({"not refreshed": code})]);
+    }
+    refresh(&mut test);
+    test.machine.disconnected();
+    assert_eq!(refresh(&mut test), NOTHING, "there is nobody");
+    test.gets(&welcome(65_536, 128));
+    assert_eq!(refresh(&mut test), [json!(["__refresh", "6", null])]);
 }
 
 #[test]

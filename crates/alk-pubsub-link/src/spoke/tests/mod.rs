@@ -2,4 +2,5 @@
 
 mod against_a_hub;
 mod against_a_script;
+mod endings;
 mod support;

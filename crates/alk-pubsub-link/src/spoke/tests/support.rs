@@ -196,11 +196,16 @@ impl Script {
             },
             options,
         );
-        (spoke, Self { pipes, pipe: None })
+        (spoke, Self::over(pipes))
     }
 
     pub(super) fn new(options: SpokeOptions) -> (LinkEventTarget, Self) {
         Self::with(options, |pipe| pipe)
+    }
+
+    /// A spoke of which the far ends of its pipes come from here.
+    pub(super) fn over(pipes: mpsc::Receiver<MemoryPipe>) -> Self {
+        Self { pipes, pipe: None }
     }
 
     /// The next connection; the one there was is dropped.

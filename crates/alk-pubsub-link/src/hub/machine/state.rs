@@ -316,7 +316,13 @@ impl Machine {
                 Ok(interest) => {
                     match self.interests.remove(&interest) {
                         None => {}
-                        Some(Standing::Active) => effects.push(Effect::Unsubscribe(interest)),
+                        Some(Standing::Active) => {
+                            // An answer that is still to come must not call it active.
+                            for request in self.requests.values_mut() {
+                                request.granted.retain(|granted| *granted != topic);
+                            }
+                            effects.push(Effect::Unsubscribe(interest));
+                        }
                         Some(Standing::Pending(_, waiting)) => {
                             effects.push(Effect::Unsubscribe(interest));
                             for request in waiting {

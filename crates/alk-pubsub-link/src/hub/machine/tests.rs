@@ -240,6 +240,19 @@ fn a_second_attempt_is_told_from_the_first() {
 }
 
 #[test]
+fn what_was_unsubscribed_meanwhile_is_not_called_active() {
+    let mut test = Test::new();
+    test.gets(&subscribe("1", &["a", "b"]));
+    assert_eq!(test.decides(Ok(())), (true, vec![]));
+    let gone = [json!({"unsubscribe": "a"}), unsubscribed("2", &["a"])];
+    assert_eq!(test.gets(&unsubscribe("2", &["a"])), gone);
+    assert_eq!(test.gets(&subscribe("3", &["a"])), [asks("a")]);
+    // The first request is answered while the second one for `a` is not.
+    assert_eq!(test.decides(Ok(())), (true, vec![subscribed("1", &["b"])]));
+    assert_eq!(test.decides(Ok(())), (true, vec![subscribed("3", &["a"])]));
+}
+
+#[test]
 fn what_was_never_asked_for_can_be_unsubscribed() {
     let mut test = Test::new();
     assert_eq!(test.gets(&unsubscribe("1", &["a"])), [unsubscribed("1", &["a"])]);

@@ -7,6 +7,7 @@
 
 mod cargo;
 mod check;
+mod fuzz;
 mod redis;
 mod test;
 mod tidy;
@@ -33,6 +34,7 @@ enum Command {
     Check(check::Args),
     Tidy(tidy::Args),
     Redis(redis::Args),
+    Fuzz(fuzz::Args),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Tidy(args) => tidy::run(&args),
         Command::Redis(args) => redis::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -110,8 +110,12 @@ fn collect_files(root: &Path, folder: &Path, files: &mut Vec<File>) -> Result<()
         let entry = entry?;
         let path = entry.path();
         let kind = entry.file_type()?;
+        // A folder, or in a second worktree a file that says where the folder is.
+        if entry.file_name() == ".git" {
+            continue;
+        }
         if kind.is_dir() {
-            if entry.file_name() != ".git" && !path.join("CACHEDIR.TAG").exists() {
+            if !path.join("CACHEDIR.TAG").exists() {
                 collect_files(root, &path, files)?;
             }
         } else if kind.is_file() {

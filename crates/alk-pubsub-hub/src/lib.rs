@@ -17,7 +17,7 @@ mod signals;
 mod subscribe;
 
 pub use cli::{
-    Anonymous, ByteSize, Cli, Command, HubUrl, LogFormat, PubArgs, RedisUrl, RemoteArgs, ServeArgs,
-    SlowConsumer, SubArgs,
+    AllowedOrigin, Anonymous, ByteSize, Cli, Command, HubUrl, LogFormat, PubArgs, RedisUrl, RemoteArgs,
+    ServeArgs, SlowConsumer, SubArgs,
 };
 pub use run::run;

@@ -1,4 +1,5 @@
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use alk_pubsub::{Bounds, Overflow};
@@ -6,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::anonymous::Anonymous;
 use super::byte_size::ByteSize;
+use super::origin::AllowedOrigin;
 use super::redis_url::RedisUrl;
 use super::remote::PREFIX;
 
@@ -39,9 +41,31 @@ pub struct ServeArgs {
     #[arg(long, env = "ALK_HUB_ALLOW_ANONYMOUS", value_delimiter = ',', value_enum, value_name = "WHAT")]
     pub allow_anonymous: Vec<Anonymous>,
 
+    /// Whose web pages may use the hub, beside its own: https://app.example, or * for all. May be given several times. A hub
+    /// behind a proxy needs the address that browsers know it by
+    #[arg(long, env = "ALK_HUB_ALLOW_ORIGIN", value_delimiter = ',', value_name = "ORIGIN")]
+    pub allow_origin: Vec<AllowedOrigin>,
+
+    /// Serve https and wss with this certificate, and those that lead to an authority, in PEM. SIGHUP has it read again
+    #[arg(long, env = "ALK_HUB_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The private key of the certificate, in PEM
+    #[arg(long, env = "ALK_HUB_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+
     /// How many WebSockets and event streams there may be
     #[arg(long, env = "ALK_HUB_MAX_CONNECTIONS", default_value = "10000", value_name = "N")]
     pub max_connections: NonZeroUsize,
+
+    /// How many connections one address may have, whatever they are for; of IPv6 addresses, one network of 64 bits. Behind a
+    /// proxy all are the proxy's [default: half of --max-connections, and 128]
+    #[arg(long, env = "ALK_HUB_MAX_CONNECTIONS_PER_ADDRESS", value_name = "N")]
+    pub max_connections_per_address: Option<NonZeroUsize>,
+
+    /// How long a TLS handshake and the head of a request may take, and how long a connection stays that asks for nothing
+    #[arg(long, env = "ALK_HUB_HANDSHAKE_TIMEOUT", default_value = "10s", value_name = "TIME", value_parser = some_time)]
+    pub handshake_timeout: Duration,
 
     /// How many topics one client may subscribe to
     #[arg(long, env = "ALK_HUB_MAX_TOPICS", default_value = "128", value_name = "N")]
@@ -96,6 +120,8 @@ pub enum LogFormat {
     Json,
 }
 
+/// How many connections an address may have for requests that are over in a moment, beside those that last.
+const SHORT_ONES: usize = 128;
 const KIB: usize = 1 << 10;
 /// What an event counts at least, so that many small ones have a bound too.
 const LEAST_EVENT: usize = 128;
@@ -119,7 +145,18 @@ fn queue(text: &str) -> Result<ByteSize, String> {
     ByteSize::parse_within(text, ByteSize::new(16 * KIB), ByteSize::new(1 << 30))
 }
 
+fn some_time(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if time.is_zero() { Err("nobody is that fast".to_owned()) } else { Ok(time) }
+}
+
 impl ServeArgs {
+    /// How many connections one address may have.
+    pub(crate) fn connections_per_address(&self) -> usize {
+        let half = self.max_connections.get() / 2 + SHORT_ONES;
+        self.max_connections_per_address.map_or(half, NonZeroUsize::get)
+    }
+
     /// What may wait for one client, and what happens then.
     pub(crate) fn bounds(&self) -> Bounds {
         let overflow = match self.slow_consumer {

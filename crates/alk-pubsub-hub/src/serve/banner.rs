@@ -6,14 +6,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use crate::cli::Rights;
 
 /// Where it listens and what to try. Nobody needs to be there to read it.
-pub(super) fn print(address: SocketAddr, rights: Rights) {
+pub(super) fn print(address: SocketAddr, tls: bool, rights: Rights) {
     let mut out = io::stdout().lock();
-    let _ = write(&mut out, address, rights).and_then(|()| out.flush());
+    let _ = write(&mut out, address, tls, rights).and_then(|()| out.flush());
 }
 
-fn write(out: &mut impl Write, address: SocketAddr, rights: Rights) -> io::Result<()> {
-    let url = format!("http://{}", reachable(address));
-    writeln!(out, "alk-hub {} listens on http://{address}", env!("CARGO_PKG_VERSION"))?;
+fn write(out: &mut impl Write, address: SocketAddr, tls: bool, rights: Rights) -> io::Result<()> {
+    let scheme = if tls { "https" } else { "http" };
+    let url = format!("{scheme}://{}", reachable(address));
+    writeln!(out, "alk-hub {} listens on {scheme}://{address}", env!("CARGO_PKG_VERSION"))?;
     if rights.subscribe {
         writeln!(out, "\nListen to a topic:\n\n    curl -N '{url}/events?topic=greeting:world'")?;
     }
@@ -44,7 +45,7 @@ mod tests {
 
     fn banner(address: &str, rights: Rights) -> String {
         let mut out = Vec::new();
-        write(&mut out, address.parse().unwrap(), rights).unwrap();
+        write(&mut out, address.parse().unwrap(), false, rights).unwrap();
         String::from_utf8(out).unwrap()
     }
 

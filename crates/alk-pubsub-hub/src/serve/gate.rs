@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, Version, header};
 
 use super::hub::Hub;
 use super::refusal::Refusal;
@@ -19,10 +19,10 @@ pub(super) async fn open(State(hub): State<Arc<Hub>>, request: Request, next: Ne
     next.run(request).await
 }
 
-/// Only pages that came from this very host may open WebSockets: browsers let any page try. Programs send no origin.
-pub(super) async fn own_origin(State(hub): State<Arc<Hub>>, request: Request, next: Next) -> Response {
-    if is_foreign(request.headers()) {
-        return hub.refusals.refuse(Refusal::ForeignOrigin);
+/// Nothing that a proxy in front of the hub may have understood in another way.
+pub(super) async fn unambiguous(State(hub): State<Arc<Hub>>, request: Request, next: Next) -> Response {
+    if is_ambiguous(request.version(), request.headers()) {
+        return hub.refusals.refuse(Refusal::Ambiguous);
     }
     next.run(request).await
 }
@@ -41,42 +41,38 @@ pub(super) async fn seated(State(hub): State<Arc<Hub>>, request: Request, next: 
     response
 }
 
-fn is_foreign(headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(header::ORIGIN) else { return false };
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let origin =
-        origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
-    match (origin, host) {
-        (Some(origin), Some(host)) => !origin.eq_ignore_ascii_case(host),
-        _ => true,
-    }
+fn is_ambiguous(version: Version, headers: &HeaderMap) -> bool {
+    let count = |name| headers.get_all(name).iter().count();
+    let no_host = version == Version::HTTP_11 && count(header::HOST) == 0;
+    let several = [header::HOST, header::AUTHORIZATION, header::ORIGIN, header::CONTENT_TYPE];
+    // Two lengths that differ, and chunks beside a length, are looked at before it comes here.
+    no_host || several.into_iter().any(|name| count(name) > 1)
 }
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderMap, HeaderValue, header};
+    use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
-    use super::is_foreign;
+    use super::is_ambiguous;
 
     #[test]
-    fn an_origin_is_foreign_unless_it_is_the_host() {
-        for (origin, host, foreign) in [
-            (None, Some("a:1"), false),
-            (Some("http://a:1"), Some("a:1"), false),
-            (Some("https://A.example"), Some("a.example"), false),
-            (Some("http://a:1"), Some("a:2"), true),
-            (Some("http://b"), Some("a"), true),
-            (Some("http://a.evil"), Some("a"), true),
-            (Some("null"), Some("a"), true),
-            (Some("a"), Some("a"), true),
-            (Some("http://a"), None, true),
+    fn what_is_said_twice_is_ambiguous() {
+        for (lines, ambiguous) in [
+            (&[("host", "a"), ("accept", "a"), ("accept", "b")][..], false),
+            (&[("host", "a"), ("content-length", "3")], false),
+            (&[("host", "a"), ("transfer-encoding", "chunked")], false),
+            (&[("host", "a"), ("host", "a")], true),
+            (&[("host", "a"), ("host", "b")], true),
+            (&[("accept", "a")], true),
+            (&[("host", "a"), ("authorization", "Bearer a"), ("authorization", "Bearer b")], true),
+            (&[("host", "a"), ("origin", "http://a"), ("origin", "http://b")], true),
         ] {
             let mut headers = HeaderMap::new();
-            let named = [(header::ORIGIN, origin), (header::HOST, host)];
-            headers.extend(
-                named.into_iter().filter_map(|(name, value)| Some((name, HeaderValue::from_static(value?)))),
-            );
-            assert_eq!(is_foreign(&headers), foreign, "{origin:?} on {host:?}");
+            for (name, value) in lines {
+                headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+            }
+            assert_eq!(is_ambiguous(Version::HTTP_11, &headers), ambiguous, "{lines:?}");
         }
+        assert!(!is_ambiguous(Version::HTTP_10, &HeaderMap::new()), "an old client names no host");
     }
 }

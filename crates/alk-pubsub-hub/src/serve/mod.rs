@@ -1,17 +1,20 @@
 //! `alk-hub serve`.
 
 mod accept;
+mod addresses;
 mod banner;
 mod connection;
 mod gate;
 mod hub;
 mod listen;
+mod origins;
 mod refusal;
 mod router;
 mod run;
 mod seats;
 mod shutdown;
 mod socket;
+mod tls;
 mod upstream;
 
 pub(crate) use hub::{Hub, Readiness};

@@ -14,20 +14,45 @@ pub(crate) enum Refusal {
     Full,
     /// It is shutting down.
     Draining,
-    /// A web page of somewhere else wants to open a WebSocket.
+    /// One address has as many sockets as it may have.
+    AddressFull,
+    /// It was too slow with the head of a request.
+    TooSlow,
+    /// There was no TLS handshake, or not in time.
+    NoHandshake,
+    /// Of a header that is unique there are several.
+    Ambiguous,
+    /// A web page of somewhere else.
     ForeignOrigin,
+    /// A web page of somewhere else whose name was made to resolve to this machine.
+    ForeignHost,
     /// There is nothing at this path.
     NoSuchPath,
 }
 
 impl Refusal {
-    pub(crate) const ALL: [Self; 4] = [Self::Full, Self::Draining, Self::ForeignOrigin, Self::NoSuchPath];
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Full,
+        Self::Draining,
+        Self::AddressFull,
+        Self::TooSlow,
+        Self::NoHandshake,
+        Self::Ambiguous,
+        Self::ForeignOrigin,
+        Self::ForeignHost,
+        Self::NoSuchPath,
+    ];
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Full => "too_many_connections",
             Self::Draining => "shutting_down",
+            Self::AddressFull => "too_many_connections_of_address",
+            Self::TooSlow => "too_slow",
+            Self::NoHandshake => "tls_handshake",
+            Self::Ambiguous => "ambiguous_request",
             Self::ForeignOrigin => "foreign_origin",
+            Self::ForeignHost => "foreign_host",
             Self::NoSuchPath => "not_found",
         }
     }
@@ -42,9 +67,24 @@ impl Refusal {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the hub is shutting down; try another, or again in a moment",
             ),
-            Self::ForeignOrigin => {
-                (StatusCode::FORBIDDEN, "WebSockets are not open to pages of another origin")
-            }
+            Self::AddressFull => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "your address has as many connections as one may have; close some, or try again in a moment",
+            ),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "the request did not come in time"),
+            Self::NoHandshake => (StatusCode::BAD_REQUEST, "there was no TLS handshake"),
+            Self::Ambiguous => (
+                StatusCode::BAD_REQUEST,
+                "a request names its host once; who asks, its origin and its media type at most once",
+            ),
+            Self::ForeignOrigin => (
+                StatusCode::FORBIDDEN,
+                "the hub is not open to pages of this origin; `--allow-origin` names those that it is open to",
+            ),
+            Self::ForeignHost => (
+                StatusCode::FORBIDDEN,
+                "the hub is not open to pages of a host of this name; `--allow-origin` with its origin says that it is",
+            ),
             Self::NoSuchPath => (
                 StatusCode::NOT_FOUND,
                 "there is nothing here; try /, /ws, /events, /stats, /metrics, /healthz or /readyz",
@@ -58,9 +98,14 @@ impl Refusal {
 pub(crate) struct Refusals([AtomicU64; Refusal::ALL.len()]);
 
 impl Refusals {
+    /// Counts a refusal of somebody who cannot be answered.
+    pub(super) fn count(&self, refusal: Refusal) {
+        self.0[refusal as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Counts a refusal and answers with it, as problem details (RFC 9457).
     pub(super) fn refuse(&self, refusal: Refusal) -> Response {
-        self.0[refusal as usize].fetch_add(1, Ordering::Relaxed);
+        self.count(refusal);
         let (status, detail) = refusal.status_and_detail();
         let body = json!({
             "title": status.canonical_reason(),

@@ -8,14 +8,17 @@ use axum::routing::get;
 
 use super::gate;
 use super::hub::Hub;
+use super::origins::{self, Origins};
 use super::refusal::Refusal;
 use crate::{numbers, page};
 
-pub(super) fn router(hub: Arc<Hub>) -> Router {
+pub(super) fn router(hub: Arc<Hub>, origins: Origins) -> Router {
     let gate = || from_fn_with_state(hub.clone(), gate::seated);
-    let ws = hub.ws.handler().layer(gate()).layer(from_fn_with_state(hub.clone(), gate::own_origin));
+    let ws = hub.ws.handler().layer(gate());
     let events = hub.sse.handler().layer(gate()).merge(hub.publish.handler());
-    Router::new()
+    let cors = origins.cors();
+    let origins = from_fn_with_state((hub.clone(), Arc::new(origins)), origins::check);
+    let router = Router::new()
         .route("/", get(page::page))
         .route("/ws", ws)
         .route("/events", events)
@@ -26,5 +29,11 @@ pub(super) fn router(hub: Arc<Hub>) -> Router {
         .route("/metrics", get(numbers::metrics))
         .route("/healthz", get(numbers::healthz))
         .route("/readyz", get(numbers::readyz))
-        .with_state(hub)
+        .with_state(hub.clone());
+    // The last that is added looks first.
+    let router = match cors {
+        Some(cors) => router.layer(cors),
+        None => router,
+    };
+    router.layer(origins).layer(from_fn_with_state(hub, gate::unambiguous))
 }

@@ -4,7 +4,9 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
+use super::addresses::AddressPlace;
 use super::seats::{Seat, SocketPlace};
 
 /// How many bytes the system takes that it cannot send yet. Otherwise it takes megabytes, which are no part of any queue
@@ -17,28 +19,55 @@ const UNSENT: u32 = 128 << 10;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const STALLED: std::time::Duration = std::time::Duration::from_secs(300);
 
-/// A socket with all that it takes up, which is given back when it is closed; also where it has become a WebSocket and
-/// left its connection.
+/// Sets the options of a socket that was taken. Where one is refused, the connection is merely not as good.
+pub(super) fn prepare(stream: &TcpStream) {
+    // Without this, small frames wait for each other's acknowledgement.
+    let _ = stream.set_nodelay(true);
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        let socket = socket2::SockRef::from(stream);
+        let _ = socket.set_tcp_notsent_lowat(UNSENT);
+        let _ = socket.set_tcp_user_timeout(Some(STALLED));
+    }
+}
+
+/// A socket, plain or with TLS, with all that it takes up. That is given back when it is closed; also where it has become
+/// a WebSocket and left its connection.
 #[derive(Debug)]
 pub(super) struct Socket {
-    stream: TcpStream,
+    stream: Stream,
     _seat: Seat,
-    _place: SocketPlace,
+    _places: Places,
+}
+
+/// What a socket takes up from its first moment.
+#[derive(Debug)]
+pub(super) struct Places {
+    pub(super) _of_hub: SocketPlace,
+    pub(super) _of_address: AddressPlace,
+}
+
+#[derive(Debug)]
+pub(super) enum Stream {
+    Plain(TcpStream),
+    /// Boxed, since it is much larger.
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, seat: Seat, place: SocketPlace) -> Self {
-        // Without this, small frames wait for each other's acknowledgement. Where either option is refused, the
-        // connection is merely not as good.
-        let _ = stream.set_nodelay(true);
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        {
-            let socket = socket2::SockRef::from(&stream);
-            let _ = socket.set_tcp_notsent_lowat(UNSENT);
-            let _ = socket.set_tcp_user_timeout(Some(STALLED));
-        }
-        Self { stream, _seat: seat, _place: place }
+    pub(super) fn new(stream: Stream, seat: Seat, places: Places) -> Self {
+        Self { stream, _seat: seat, _places: places }
     }
+}
+
+/// Calls a method of the stream that it is.
+macro_rules! forward {
+    ($stream:expr, $method:ident $(, $argument:expr)*) => {
+        match $stream {
+            Stream::Plain(stream) => Pin::new(stream).$method($($argument),*),
+            Stream::Tls(stream) => Pin::new(&mut **stream).$method($($argument),*),
+        }
+    };
 }
 
 impl AsyncRead for Socket {
@@ -47,21 +76,21 @@ impl AsyncRead for Socket {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        forward!(&mut self.stream, poll_read, cx, buf)
     }
 }
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        forward!(&mut self.stream, poll_write, cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        forward!(&mut self.stream, poll_flush, cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        forward!(&mut self.stream, poll_shutdown, cx)
     }
 
     fn poll_write_vectored(
@@ -69,10 +98,13 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        forward!(&mut self.stream, poll_write_vectored, cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        match &self.stream {
+            Stream::Plain(stream) => stream.is_write_vectored(),
+            Stream::Tls(stream) => stream.is_write_vectored(),
+        }
     }
 }

@@ -1,6 +1,46 @@
-//! Real input.
+//! Logs: what the hub writes, and what others wrote.
 
 use std::path::Path;
+
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::ChildStderr;
+use tokio::sync::broadcast;
+use tokio::time::timeout;
+
+use super::PATIENCE;
+
+/// The lines that a program writes on standard error.
+pub(crate) struct Log(broadcast::Receiver<String>);
+
+impl Log {
+    /// Reads it to its end, whoever listens.
+    pub(super) fn of(stderr: ChildStderr) -> Self {
+        let (sender, receiver) = broadcast::channel(1024);
+        tokio::spawn(async move {
+            let mut lines = BufReader::new(stderr).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                // Nobody needs to listen.
+                let _ = sender.send(line);
+            }
+        });
+        Self(receiver)
+    }
+
+    pub(super) fn resubscribe(&self) -> Self {
+        Self(self.0.resubscribe())
+    }
+
+    /// The next line that contains this.
+    pub(crate) async fn line_with(&mut self, text: &str) -> String {
+        loop {
+            let line =
+                timeout(PATIENCE, self.0.recv()).await.expect("a line in time").expect("a log that goes on");
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+}
 
 /// Where there may be a log, or something like one.
 const LOGS: [&str; 3] = ["/var/log/dpkg.log", "/var/lib/dpkg/status", "/lib/apk/db/installed"];

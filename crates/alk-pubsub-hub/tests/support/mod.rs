@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod folder;
 #[path = "../../../alk-pubsub-sse/tests/common/http.rs"]
 mod http;
 mod log;
@@ -18,14 +19,16 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+pub(crate) use self::folder::Folder;
 pub(crate) use self::http::{Client, Head, PATIENCE};
-pub(crate) use self::log::real_lines;
+pub(crate) use self::log::{Log, real_lines};
 pub(crate) use self::program::{ended, program, run, run_with, signal};
 pub(crate) use self::spoke::Spoke;
 
 /// A hub that runs. It is killed when this is dropped.
 pub(crate) struct Hub {
     child: Child,
+    log: Log,
     pub(crate) address: SocketAddr,
     /// What it printed when it was there.
     pub(crate) banner: String,
@@ -46,7 +49,8 @@ impl Hub {
     }
 
     pub(crate) async fn start_as(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = Log::of(child.stderr.take().unwrap());
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut banner = String::new();
         let printed = async {
@@ -58,8 +62,13 @@ impl Hub {
         };
         timeout(PATIENCE, printed).await.expect("a hub that is there in time");
         let first = banner.lines().next().unwrap();
-        let address = first.rsplit_once("http://").expect("an address").1.parse().unwrap();
-        Self { child, address, banner }
+        let address = first.rsplit_once("://").expect("an address").1.parse().unwrap();
+        Self { child, log, address, banner }
+    }
+
+    /// What it logs from now on.
+    pub(crate) fn log(&self) -> Log {
+        self.log.resubscribe()
     }
 
     /// The URL for `pub` and `sub`.

@@ -57,7 +57,7 @@ impl HangUps {
     /// Waits for the next one. Cancel safe.
     pub(crate) async fn next(&mut self) {
         if self.hang_up.recv().await.is_none() {
-            std::future::pending().await;
+            std::future::pending::<()>().await;
         }
     }
 }
@@ -71,6 +71,6 @@ impl HangUps {
 
     #[allow(clippy::unused_self, reason = "elsewhere it is used")]
     pub(crate) async fn next(&mut self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

@@ -207,7 +207,8 @@ async fn heads_that_are_too_large_or_say_two_things() {
     }
     let many = "A: b\r\n".repeat(98);
     assert_eq!(ask(&hub, "GET /healthz", &format!("{host}{many}")).await.0.status, 200);
-    // Where there are both a length and chunks the length counts for nothing: what follows the chunks is the next request.
+    // Where there are both a length and chunks the length counts for nothing, and what follows is not answered: a proxy in
+    // front of the hub may take it for a part of this request.
     let event = envelope("a:1", 1);
     let chunks = format!("{:x}\r\n{event}\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\n{host}\r\n", event.len());
     for both in
@@ -217,6 +218,6 @@ async fn heads_that_are_too_large_or_say_two_things() {
         client.send(format!("POST /events HTTP/1.1\r\n{host}{json}{both}\r\n\r\n{chunks}")).await;
         let (head, answer) = client.answer().await;
         assert_eq!((head.status, &answer["published"]), (202, &json!(1)));
-        assert_eq!(client.head().await.status, 200);
+        assert!(client.is_closed().await);
     }
 }

@@ -102,12 +102,15 @@ impl Package {
     }
 }
 
-/// Collects what is below `folder`, but for git's own folder and folders that say of themselves that they are caches,
+/// Collects what is below `folder`, but for what is git's own and folders that say of themselves that they are caches,
 /// as every cargo target folder does, wherever it is.
 fn collect_files(root: &Path, folder: &Path, files: &mut Vec<File>) -> Result<()> {
     let entries = fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
     for entry in entries {
         let entry = entry?;
+        if entry.file_name() == ".git" {
+            continue;
+        }
         let path = entry.path();
         let kind = entry.file_type()?;
         // A folder, or in a second worktree a file that says where the folder is.

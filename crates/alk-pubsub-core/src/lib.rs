@@ -56,7 +56,7 @@ pub use name::{
 };
 pub use pubsub::{PubSub, Subscribe, Subscribing};
 pub use routed::{DEFAULT_SUBSCRIBE_TIMEOUT, RoutedEventTarget};
-pub use router::{Bounds, Framing, Overflow, RawSubscription, Router, Scope};
+pub use router::{Bounds, EndHandle, Framing, Overflow, RawSubscription, Router, Scope};
 pub use state::{ConnectionState, StateWatch};
 pub use stats::Stats;
 pub use subscription::{Delivery, Recv, RecvMany, Subscription, TryRecvError, WithGaps};

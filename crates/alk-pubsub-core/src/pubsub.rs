@@ -261,6 +261,6 @@ impl<P: Payload> Future for Subscribing<P> {
     type Output = Result<Subscription<P>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.raw).poll(cx).map(|raw| raw.map(Subscription::new))
+        Pin::new(&mut self.raw).poll(cx).map(|raw| raw.map(Subscription::from))
     }
 }

@@ -8,10 +8,11 @@ use std::task::{Context, Waker};
 
 use alk_pubsub_core::{
     Bounds, Dynamic, Encoding, Error, ErrorKind, Event, EventListener, EventTarget, Feed, FeedItem, Framing,
-    Gap, GapReason, Interest, Interests, Overflow, PubSub, Published, RoutedEventTarget, Router, Scope,
-    Subscribe, TargetFuture, Upstream,
+    Gap, GapReason, InProcessEventTarget, Interest, Interests, Overflow, PubSub, Published,
+    RoutedEventTarget, Router, Scope, Subscribe, Subscription, TargetFuture, TryRecvError, Upstream,
 };
-use serde_json::json;
+use futures_util::FutureExt;
+use serde_json::{Value, json};
 
 use support::{event, interest, within};
 
@@ -64,7 +65,7 @@ impl Remote {
     }
 }
 
-fn subscribe<'a>(pubsub: &'a PubSub<Dynamic>, interest: &'a str) -> Subscribe<'a, serde_json::Value> {
+fn subscribe<'a>(pubsub: &'a PubSub<Dynamic>, interest: &'a str) -> Subscribe<'a, Value> {
     match interest.split_once(':') {
         Some((event_type, id)) => pubsub.subscribe_to(event_type, id),
         None if interest == "*" => pubsub.subscribe_all(),
@@ -230,4 +231,77 @@ async fn a_feed_goes_on_with_what_was_covered_behind_a_gap() {
     target.dispatch_event(event("a:2", 3)).await.unwrap();
     let gap = format!("gap {:?}", GapReason::TransportLag);
     assert_eq!(poll(&mut feed), [gap.as_str(), "1"]);
+}
+
+async fn end_one(overflow: Overflow) {
+    let target = InProcessEventTarget::in_process();
+    let bounds = Bounds::default().overflow(overflow);
+    let mut ended = target.subscribe_raw(interest("a:1"), bounds).await.unwrap();
+    let mut other = Subscription::<Value>::from(target.subscribe_raw(interest("a:1"), bounds).await.unwrap());
+    let handle = ended.end_handle();
+    let mut ended = Subscription::<Value>::from(ended);
+    target.dispatch_event(event("a:1", 0)).await.unwrap();
+    handle.end();
+    // More than what is read at once.
+    for number in 1..100 {
+        target.dispatch_event(event("a:1", number)).await.unwrap();
+    }
+    assert_eq!(within(ended.recv()).await.unwrap().payload(), &json!(0));
+    assert!(within(ended.recv()).await.is_none(), "{overflow:?}");
+    assert_eq!(ended.try_recv().unwrap_err(), TryRecvError::Closed);
+    assert!(ended.ended_by().is_none());
+    for number in 0..100 {
+        assert_eq!(within(other.recv()).await.unwrap().payload(), &json!(number));
+    }
+    assert!(!handle.is_gone());
+    drop(ended);
+    assert!(handle.is_gone());
+    handle.end();
+}
+
+#[tokio::test]
+async fn a_subscription_is_ended_from_outside() {
+    for overflow in [Overflow::DropOldest, Overflow::Latest, Overflow::Close, Overflow::Block] {
+        end_one(overflow).await;
+    }
+}
+
+#[tokio::test]
+async fn who_waits_is_told_that_a_subscription_was_ended() {
+    let target = InProcessEventTarget::in_process();
+    for overflow in [Overflow::DropOldest, Overflow::Latest, Overflow::Block] {
+        let bounds = Bounds::default().events(1).overflow(overflow);
+        let mut raw = target.subscribe_raw(interest("a"), bounds).await.unwrap();
+        let handle = raw.end_handle();
+        let mut waiting = Box::pin(async move { Subscription::<Value>::from(raw).recv().await });
+        assert!(waiting.as_mut().now_or_never().is_none());
+        handle.end();
+        assert!(within(waiting).await.is_none(), "{overflow:?}");
+    }
+    // A publisher that waits for room need not wait for who may never read again.
+    let bounds = Bounds::default().events(1).overflow(Overflow::Block);
+    let mut full = target.subscribe_raw(interest("a"), bounds).await.unwrap();
+    let handle = full.end_handle();
+    target.dispatch_event(event("a:1", 0)).await.unwrap();
+    let publishing = tokio::spawn(target.dispatch_event(event("a:1", 1)));
+    tokio::task::yield_now().await;
+    assert!(!publishing.is_finished());
+    handle.end();
+    within(publishing).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_was_ended_while_it_was_covered_ends_when_it_is_read_again() {
+    let target = InProcessEventTarget::in_process();
+    let mut feed = Feed::new();
+    let mut covered = target.subscribe_raw(interest("a:1"), Bounds::default()).await.unwrap();
+    let handle = covered.end_handle();
+    feed.insert(covered);
+    feed.insert(target.subscribe_raw(interest("a"), Bounds::default()).await.unwrap());
+    handle.end();
+    target.dispatch_event(event("a:1", 0)).await.unwrap();
+    assert_eq!(poll(&mut feed), ["1"]);
+    feed.remove(&interest("a"));
+    target.dispatch_event(event("a:1", 1)).await.unwrap();
+    assert_eq!(poll(&mut feed), ["a:1 ended, None"]);
 }

@@ -27,7 +27,7 @@ impl Bond {
         let target = space.target();
         Arc::new(Self {
             life: Life::new(),
-            host: if space.is_owned() { Lease::whole(target) } else { Lease::part(target) },
+            host: if space.is_owned() { Lease::whole(target) } else { Lease::gapped_part(target) },
             worker: Mutex::default(),
             process: AtomicU32::new(0),
             space,

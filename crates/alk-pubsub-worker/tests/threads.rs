@@ -141,6 +141,27 @@ async fn block_makes_the_host_wait_for_its_worker() {
 }
 
 #[tokio::test]
+async fn a_subscription_that_blocks_publishers_ends_when_the_worker_is_closed() {
+    let (host, worker) = spawn("patient", |target: WorkerThreadEventTarget| async move {
+        let pubsub = PubSub::<Numbers>::new(target.clone());
+        let bounds = Bounds::default().events(1).overflow(Overflow::Block);
+        let mut numbers = pubsub.subscribe(Number).bounds(bounds).await?;
+        target.ready();
+        while let Some(number) = numbers.recv().await {
+            pubsub.publish(Answer, "a", number.payload() + 1).await?;
+        }
+        Ok::<(), Error>(())
+    })
+    .unwrap();
+    soon(worker.ready()).await.unwrap();
+    let host = PubSub::<Numbers>::new(host);
+    let mut answers = host.subscribe(Answer).await.unwrap();
+    host.publish(Number, "a", 1).await.unwrap();
+    assert_eq!(soon(answers.recv()).await.unwrap().payload(), &2);
+    assert!(soon(worker.close()).await.is_success(), "the loop has ended by itself");
+}
+
+#[tokio::test]
 async fn a_host_that_waits_for_a_full_worker_is_told_when_it_dies() {
     let (release, blocked) = std::sync::mpsc::sync_channel::<()>(1);
     let (host, worker) = spawn("full", move |target: WorkerThreadEventTarget| async move {

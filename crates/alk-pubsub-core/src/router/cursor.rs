@@ -6,6 +6,7 @@ use super::after::After;
 use super::blocking::Progress;
 use super::bounds::{Bounds, Overflow};
 use super::chunk::{Chunk, Entry};
+use super::ending::{Ending, What};
 use super::frames::{Frames, Framing};
 use super::log::{Log, Reader, State};
 use super::wake::{Wake, Wakes};
@@ -30,6 +31,8 @@ pub(crate) struct Cursor {
     /// How many gaps were appended to the log before this position.
     gaps_before: u64,
     progress: Option<Arc<Progress>>,
+    /// There if it can be ended from outside.
+    ending: Option<Arc<Ending>>,
 }
 
 /// What a cursor comes upon.
@@ -80,7 +83,25 @@ impl Cursor {
             gaps: Vec::new(),
             gaps_before: state.gaps(),
             progress,
+            ending: None,
         }
+    }
+
+    /// What ends it from outside, with the lock of the log as `state`.
+    pub(super) fn new_ending(&mut self, state: &State) -> Arc<Ending> {
+        let what = What::Cursor(self.progress.clone());
+        let ending = Ending::new(self.log.clone(), self.reader.place, what);
+        self.set_ending(ending.clone(), state);
+        ending
+    }
+
+    pub(super) fn set_ending(&mut self, ending: Arc<Ending>, state: &State) {
+        ending.moved(self.reader.place, state);
+        self.ending = Some(ending);
+    }
+
+    fn is_at_its_end(&self) -> bool {
+        self.ending.as_ref().is_some_and(|ending| self.position >= ending.end())
     }
 
     /// Takes the reader out of its log. To be called once, with the lock of the log as `state`.
@@ -167,10 +188,10 @@ impl Cursor {
         }
     }
 
-    /// Whether something else than the entry at the position comes next.
+    /// Whether something else than the entry at the position may come next.
     #[inline]
     fn is_special(&self) -> bool {
-        self.ended || !self.gaps.is_empty()
+        self.ended || !self.gaps.is_empty() || self.ending.is_some()
     }
 
     /// Takes the frames of the next events, of as many as are encoded together.
@@ -188,7 +209,8 @@ impl Cursor {
             self.advance(1);
             return NextFrames::Gap(gap);
         }
-        let end = tail.min(chunk.start + chunk.slots() as u64);
+        let last = self.ending.as_ref().map_or(tail, |ending| ending.end().min(tail));
+        let end = last.min(chunk.start + chunk.slots() as u64);
         match chunk.frames(framing, self.position, end) {
             Some(frames) => {
                 let to = self.position + frames.events;
@@ -232,7 +254,7 @@ impl Cursor {
         if !self.gaps.is_empty() {
             return Ready::Gap(self.gaps.remove(0));
         }
-        if self.ended {
+        if self.ended || self.is_at_its_end() {
             return Ready::Closed;
         }
         let tail = self.log.tail();
@@ -287,16 +309,18 @@ impl Cursor {
 
     pub(crate) fn is_ended(&self) -> bool {
         let state = self.log.lock();
-        self.gaps.is_empty() && (self.ended || (state.closed && state.tail() == self.position))
+        self.gaps.is_empty()
+            && (self.ended || self.is_at_its_end() || (state.closed && state.tail() == self.position))
     }
 
     /// Has the reader woken when there is something to read. Whether there is nothing yet; `None` at the end.
     pub(crate) fn park(&mut self, wake: Wake) -> Option<bool> {
         let mut state = self.log.lock();
-        if state.tail() != self.position || !self.gaps.is_empty() {
+        let at_its_end = self.gaps.is_empty() && self.is_at_its_end();
+        if !at_its_end && (state.tail() != self.position || !self.gaps.is_empty()) {
             return Some(false);
         }
-        if state.closed || self.ended {
+        if state.closed || self.ended || at_its_end {
             return None;
         }
         let old = state.parked.park(self.reader.place, wake);

@@ -52,6 +52,9 @@ impl LatestQueue {
 
     pub(super) fn push(&self, entry: &Entry, after: &mut After) {
         let mut state = self.state.lock();
+        if state.closed {
+            return;
+        }
         match entry {
             Entry::Gap(gap) => state.gap(**gap),
             Entry::Event(event) => {

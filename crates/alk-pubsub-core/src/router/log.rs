@@ -195,6 +195,13 @@ impl State {
         }
     }
 
+    /// A reader has something to look at, though nothing was appended.
+    pub(super) fn wake_reader(&mut self, place: u32, after: &mut After) {
+        if let Some(wake) = self.parked.unpark(place) {
+            after.wakes.push(wake);
+        }
+    }
+
     /// A reader that publishers wait for, before it joins.
     pub(super) fn blocking_join(&mut self, events: u64) -> Arc<Progress> {
         let tail = self.tail();

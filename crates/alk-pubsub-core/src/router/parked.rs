@@ -36,6 +36,10 @@ impl Parked {
         self.places[place as usize].wake.take()
     }
 
+    pub(super) fn unpark(&mut self, place: u32) -> Option<Wake> {
+        self.places.get_mut(place as usize)?.wake.take()
+    }
+
     pub(super) fn park(&mut self, place: u32, wake: Wake) -> Option<Wake> {
         let slot = &mut self.places[place as usize];
         if !slot.listed {

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use super::after::After;
 use super::bounds::{Bounds, Overflow};
 use super::cursor::{Cursor, Next};
+use super::ending::{EndHandle, Ending, What};
 use super::latest::{LatestQueue, Taken};
 use super::log::{Log, State};
 use super::wake::Wake;
@@ -27,6 +28,8 @@ pub struct RawSubscription {
     /// What was missed since the last event, for the log.
     losing: u64,
     bounds: Bounds,
+    /// There if it can be ended from outside.
+    ending: Option<Arc<Ending>>,
 }
 
 pub(crate) enum Source {
@@ -71,7 +74,7 @@ impl RawSubscription {
     }
 
     pub(super) fn new(source: Source, log: Arc<Log>, owner: Arc<dyn Registry>, bounds: Bounds) -> Self {
-        Self { source, log, owner, missed: 0, losing: 0, bounds }
+        Self { source, log, owner, missed: 0, losing: 0, bounds, ending: None }
     }
 
     /// Stops reading and keeps the interest, so that the upstream goes on bringing it.
@@ -98,21 +101,27 @@ impl RawSubscription {
     /// here, in the same order, it is before both positions or behind both. That holds for an append which knew of both logs,
     /// see [`settle`](Self::settle).
     pub(crate) fn resume(&mut self, broader: &RawSubscription) -> u64 {
-        let mut state = self.log.lock();
+        let log = self.log.clone();
+        let mut state = log.lock();
+        self.resume_in(&mut state);
+        broader.log.lock().tail()
+    }
+
+    fn resume_in(&mut self, state: &mut State) {
         if let Source::Held = self.source {
             state.members -= 1;
             state.held -= 1;
-            self.source = Self::source(&self.log, &mut state, self.bounds);
+            self.source = Self::source(&self.log, state, self.bounds);
+            if let (Source::Cursor(cursor), Some(ending)) = (&mut self.source, &self.ending) {
+                cursor.set_ending(ending.clone(), state);
+            }
         }
-        broader.log.lock().tail()
     }
 
     #[cfg(test)]
     pub(super) fn resume_alone(&mut self) {
-        let mut state = self.log.lock();
-        state.members -= 1;
-        state.held -= 1;
-        self.source = Self::source(&self.log, &mut state, self.bounds);
+        let log = self.log.clone();
+        self.resume_in(&mut log.lock());
     }
 
     /// The ends of the log and of that of `broader` at one moment, see [`resume`](Self::resume).
@@ -132,6 +141,23 @@ impl RawSubscription {
             Source::Latest(queue) => queue.is_ended(),
             Source::Held => false,
         }
+    }
+
+    /// Ends it from elsewhere, see [`EndHandle`].
+    pub fn end_handle(&mut self) -> EndHandle {
+        if let Some(ending) = &self.ending {
+            return ending.handle();
+        }
+        let state = self.log.lock();
+        let ending = match &mut self.source {
+            Source::Cursor(cursor) => cursor.new_ending(&state),
+            Source::Latest(queue) => Ending::new(self.log.clone(), 0, What::Latest(queue.clone())),
+            // It reads where it is told, once it reads again.
+            Source::Held => Ending::new(self.log.clone(), Ending::NOWHERE, What::Cursor(None)),
+        };
+        let handle = ending.handle();
+        self.ending = Some(ending);
+        handle
     }
 
     /// Why it ends, if that is nobody's wish here: the upstream has given up for good, or the other side has refused this

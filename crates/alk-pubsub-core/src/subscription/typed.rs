@@ -46,10 +46,6 @@ pub struct Subscription<P> {
 }
 
 impl<P: Payload> Subscription<P> {
-    pub(crate) fn new(raw: RawSubscription) -> Self {
-        Self { raw, undecodable: 0, payload: PhantomData }
-    }
-
     /// The next event; `None` when it has ended and everything was handed out, see [`ended_by`](Self::ended_by).
     ///
     /// Cancel safe: dropping the future loses nothing.
@@ -174,6 +170,13 @@ impl<P: Payload> Subscription<P> {
                 }
             },
         }
+    }
+}
+
+/// Decodes what a raw subscription brings.
+impl<P: Payload> From<RawSubscription> for Subscription<P> {
+    fn from(raw: RawSubscription) -> Self {
+        Self { raw, undecodable: 0, payload: PhantomData }
     }
 }
 

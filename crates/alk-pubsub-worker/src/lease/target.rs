@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use alk_pubsub_core::{
-    Bounds, ConnectionState, Error, Event, EventListener, EventTarget, Gap, Interest, ListenerGuard,
-    ListenerId, Published, RawSubscription, StateWatch, Stats, TargetFuture,
+    Bounds, ConnectionState, EndHandle, Error, Event, EventListener, EventTarget, Gap, Interest,
+    ListenerGuard, ListenerId, Published, RawSubscription, StateWatch, Stats, TargetFuture,
 };
 use tokio::sync::watch;
 
@@ -14,18 +14,27 @@ use super::member::Member;
 
 /// A target in front of a shared one: what listens through it can be ended without ending the shared one.
 ///
-/// Subscriptions have queues of their own, filled by a listener, since nobody can end some of those that a target keeps; only a lease
-/// of the [whole](Lease::whole) leaves them to the target. A handle, cheap to clone.
+/// A handle, cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Lease(Arc<Shared>);
 
 struct Shared {
     target: Arc<dyn EventTarget>,
-    /// Whether the target ends with the lease, so that it may keep the subscriptions.
-    whole: bool,
+    subscriptions: Subscriptions,
     publishing: AtomicBool,
     members: Mutex<Members>,
     state: watch::Sender<ConnectionState>,
+}
+
+/// Who keeps the queues of the subscriptions.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Subscriptions {
+    /// The target, which ends with the lease.
+    OfWhole,
+    /// The target, and the lease ends them one by one.
+    OfPart,
+    /// They have queues of their own, filled by a listener: they are told of gaps that nobody else in the target has.
+    Private,
 }
 
 #[derive(Default)]
@@ -34,32 +43,33 @@ struct Members {
     next: u64,
     /// Members leave when the target lets go of them.
     present: HashMap<u64, Weak<Member>>,
+    subscriptions: Vec<EndHandle>,
 }
 
 impl Lease {
     /// A part of a target that goes on without it.
     pub(crate) fn part(target: Arc<dyn EventTarget>) -> Self {
-        Self::new(target, false)
+        Self::new(target, Subscriptions::OfPart)
+    }
+
+    /// A part of a target that goes on without it, which can be told of [gaps](Self::report_gap) of its own.
+    pub(crate) fn gapped_part(target: Arc<dyn EventTarget>) -> Self {
+        Self::new(target, Subscriptions::Private)
     }
 
     /// Of a target that is closed by whoever ends the lease.
     pub(crate) fn whole(target: Arc<dyn EventTarget>) -> Self {
-        Self::new(target, true)
+        Self::new(target, Subscriptions::OfWhole)
     }
 
-    fn new(target: Arc<dyn EventTarget>, whole: bool) -> Self {
+    fn new(target: Arc<dyn EventTarget>, subscriptions: Subscriptions) -> Self {
         Self(Arc::new(Shared {
             target,
-            whole,
+            subscriptions,
             publishing: AtomicBool::new(true),
             members: Mutex::default(),
             state: watch::Sender::new(ConnectionState::Connected),
         }))
-    }
-
-    /// The shared target.
-    pub(crate) fn target(&self) -> &Arc<dyn EventTarget> {
-        &self.0.target
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -72,13 +82,25 @@ impl Lease {
         interest: Interest,
         bounds: Bounds,
     ) -> TargetFuture<Result<RawSubscription, Error>> {
-        if !self.0.whole {
-            return self.subscribe_raw(interest, bounds);
-        }
         if !self.is_open() {
             return TargetFuture::ready(Err(Error::closed()));
         }
-        self.0.target.subscribe_raw(interest, bounds)
+        match self.0.subscriptions {
+            Subscriptions::Private => self.subscribe_raw(interest, bounds),
+            Subscriptions::OfWhole => self.0.target.subscribe_raw(interest, bounds),
+            Subscriptions::OfPart => {
+                let lease = self.clone();
+                self.0.target.subscribe_raw(interest, bounds).map(move |subscribed| {
+                    let mut subscription = subscribed?;
+                    // It may have come to its end while it was waited for.
+                    if lease.0.lock().admit(subscription.end_handle()) {
+                        Ok(subscription)
+                    } else {
+                        Err(Error::closed())
+                    }
+                })
+            }
+        }
     }
 
     /// Refuses new calls; who listens goes on.
@@ -89,11 +111,14 @@ impl Lease {
 
     /// Ends all subscriptions once they have handed out what they hold; publishing goes on.
     pub(crate) fn stop_listening(&self) {
-        let members: Vec<_> = {
+        let (members, subscriptions): (Vec<_>, _) = {
             let mut members = self.0.lock();
             members.refusing = true;
-            members.present.values().cloned().collect()
+            (members.present.values().cloned().collect(), std::mem::take(&mut members.subscriptions))
         };
+        for subscription in subscriptions {
+            subscription.end();
+        }
         for member in members.iter().filter_map(Weak::upgrade) {
             member.end();
         }
@@ -106,7 +131,7 @@ impl Lease {
         self.set_state(ConnectionState::Closed);
     }
 
-    /// Tells all who listen that events are missing here.
+    /// Tells all who listen that events are missing here, except the subscriptions that the target keeps.
     pub(crate) fn report_gap(&self, gap: Gap) {
         let members: Vec<_> = self.0.lock().present.values().cloned().collect();
         for member in members.iter().filter_map(Weak::upgrade) {
@@ -146,6 +171,19 @@ impl Lease {
     }
 }
 
+impl Members {
+    /// Keeps the handle of a subscription, unless it comes too late.
+    fn admit(&mut self, subscription: EndHandle) -> bool {
+        if !self.refusing {
+            if self.subscriptions.len() == self.subscriptions.capacity() {
+                self.subscriptions.retain(|subscription| !subscription.is_gone());
+            }
+            self.subscriptions.push(subscription);
+        }
+        !self.refusing
+    }
+}
+
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Members> {
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
@@ -172,7 +210,7 @@ impl EventTarget for Lease {
         interest: Interest,
         listener: Arc<dyn EventListener>,
     ) -> TargetFuture<Result<ListenerGuard, Error>> {
-        if self.0.whole && self.is_open() {
+        if self.0.subscriptions == Subscriptions::OfWhole && self.is_open() {
             return self.0.target.add_event_listener(interest, listener);
         }
         let Some(member) = self.admit(listener) else { return TargetFuture::ready(Err(Error::closed())) };

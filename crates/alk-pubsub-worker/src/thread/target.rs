@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use alk_pubsub_core::{Bounds, Error, EventTarget, Interest, Overflow, RawSubscription, TargetFuture};
+use alk_pubsub_core::{Bounds, Error, EventTarget, Interest, RawSubscription, TargetFuture};
 
 use crate::bond::Bond;
 use crate::lease::{Lease, event_target_over_lease};
@@ -11,8 +11,7 @@ use crate::lease::{Lease, event_target_over_lease};
 /// Events cross by reference count and are never encoded. [`close`](EventTarget::close) ends the worker's subscriptions and
 /// what it publishes, not the worker. A handle, cheap to clone.
 ///
-/// When the host [closes](crate::Worker::close) the worker, its subscriptions end, so that a loop over one of them ends by itself. One with
-/// [`Overflow::Block`] does not: it is kept by the space itself, and ends with it. Select on [`closed`](Self::closed) beside it.
+/// When the host [closes](crate::Worker::close) the worker, its subscriptions end, so that a loop over one of them ends by itself.
 #[derive(Clone)]
 pub struct WorkerThreadEventTarget {
     lease: Lease,
@@ -41,9 +40,6 @@ impl WorkerThreadEventTarget {
         interest: Interest,
         bounds: Bounds,
     ) -> TargetFuture<Result<RawSubscription, Error>> {
-        if bounds.policy() == Overflow::Block && self.lease.is_open() {
-            return self.lease.target().subscribe_raw(interest, bounds);
-        }
         self.lease.subscribe(interest, bounds)
     }
 

@@ -72,6 +72,11 @@ macro_rules! forward_event_target {
                 $crate::EventTarget::stats(&$target)
             }
 
+            fn probe_latency(&self, probe: $crate::LatencyProbe) -> bool {
+                let $this = self;
+                $crate::EventTarget::probe_latency(&$target, probe)
+            }
+
             fn interests(&self, most: usize) -> ::std::vec::Vec<($crate::Interest, u64)> {
                 let $this = self;
                 $crate::EventTarget::interests(&$target, most)

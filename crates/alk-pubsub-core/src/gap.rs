@@ -26,6 +26,10 @@ pub enum GapReason {
 }
 
 impl GapReason {
+    /// All there are.
+    pub const ALL: [Self; 5] =
+        [Self::Overflow, Self::Reconnected, Self::TransportLag, Self::Undecodable, Self::Remote];
+
     /// The name that stands for this reason in the `__gap` frame of the wire protocol.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -26,6 +26,7 @@ mod feed;
 mod forward;
 mod gap;
 mod interests;
+mod latency;
 mod local;
 mod meta;
 mod name;
@@ -49,6 +50,7 @@ pub use event_map::{Dynamic, EventMap, EventOf};
 pub use feed::{Feed, FeedItem};
 pub use gap::{Gap, GapReason};
 pub use interests::{Changes, InterestTable, Interests};
+pub use latency::{LatencyProbe, LatencySample};
 pub use local::{InProcessEventTarget, Local};
 pub use meta::{Meta, NoTraceparent, TraceContext, Traceparent};
 pub use name::{
@@ -58,7 +60,7 @@ pub use pubsub::{PubSub, Subscribe, Subscribing};
 pub use routed::{DEFAULT_SUBSCRIBE_TIMEOUT, RoutedEventTarget};
 pub use router::{Bounds, EndHandle, Framing, Overflow, RawSubscription, Router, Scope};
 pub use state::{ConnectionState, StateWatch};
-pub use stats::Stats;
+pub use stats::{GapCount, GapCounts, Stats};
 pub use subscription::{Delivery, Recv, RecvMany, Subscription, TryRecvError, WithGaps};
 pub use target::{
     EventListener, EventTarget, ListenerGuard, ListenerId, Published, Receivers, RemoveListener, TargetFuture,

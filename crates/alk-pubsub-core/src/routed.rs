@@ -10,6 +10,8 @@ use tokio::sync::watch;
 
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
+use crate::gap::Gap;
+use crate::latency::LatencyProbe;
 use crate::name::Interest;
 use crate::router::{After, Bounds, Log, LogState, Overflow, RawSubscription, Registry, Router};
 use crate::state::{ConnectionState, StateWatch};
@@ -92,8 +94,8 @@ impl<U: Upstream> Registry for Shared<U> {
         self.router.leave(log, &mut || self.upstream.interest_removed(log.interest()), leave);
     }
 
-    fn count_missed(&self, events: u64) {
-        self.router.count_missed(events);
+    fn count_gap(&self, gap: Gap) {
+        self.router.count_gap(gap);
     }
 
     fn settle(&self) {
@@ -210,7 +212,11 @@ impl<U: Upstream> EventTarget for RoutedEventTarget<U> {
     }
 
     fn stats(&self) -> Stats {
-        self.0.router.stats()
+        Stats { reconnects: self.0.upstream.reconnects(), ..self.0.router.stats() }
+    }
+
+    fn probe_latency(&self, probe: LatencyProbe) -> bool {
+        self.0.router.probe_latency(probe)
     }
 
     fn interests(&self, most: usize) -> Vec<(Interest, u64)> {

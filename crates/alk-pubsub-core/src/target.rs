@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use crate::error::Error;
 use crate::event::Event;
 use crate::gap::Gap;
+use crate::latency::LatencyProbe;
 use crate::name::Interest;
 use crate::router::{Bounds, RawSubscription, subscribe_by_listener};
 use crate::state::StateWatch;
@@ -142,6 +143,13 @@ pub trait EventTarget: Send + Sync + 'static {
     /// Counters since the target was made; all zero where a target has none.
     fn stats(&self) -> Stats {
         Stats::default()
+    }
+
+    /// Has the way of single events through this target timed, from when it has them to where they are sent. Whether it can,
+    /// which it can once.
+    fn probe_latency(&self, probe: LatencyProbe) -> bool {
+        let _ = probe;
+        false
     }
 
     /// The interests that somebody listens to through this target, each with how many do; at most `most`.
@@ -377,6 +385,10 @@ impl<T: EventTarget + ?Sized> EventTarget for Arc<T> {
 
     fn stats(&self) -> Stats {
         (**self).stats()
+    }
+
+    fn probe_latency(&self, probe: LatencyProbe) -> bool {
+        (**self).probe_latency(probe)
     }
 
     fn interests(&self, most: usize) -> Vec<(Interest, u64)> {

@@ -71,6 +71,11 @@ pub trait Upstream: Send + Sync + 'static {
         TargetFuture::ready(Ok(()))
     }
 
+    /// How often the transport was connected again after it had been. The provided method says never.
+    fn reconnects(&self) -> u64 {
+        0
+    }
+
     /// Whether the transport is connected. `None`, the default, where there is nothing to be connected to.
     fn state(&self) -> Option<StateWatch> {
         None

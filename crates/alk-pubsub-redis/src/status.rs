@@ -29,6 +29,8 @@ struct Shared {
 struct Parts {
     up: [bool; 3],
     been_up: bool,
+    /// How often everything was up again.
+    reconnects: u64,
     last_error: Option<Error>,
     /// It will not come up any more, and why.
     failed: Option<Error>,
@@ -73,6 +75,10 @@ impl Status {
         self.0.parts.lock().unwrap_or_else(PoisonError::into_inner).been_up
     }
 
+    pub(crate) fn reconnects(&self) -> u64 {
+        self.0.parts.lock().unwrap_or_else(PoisonError::into_inner).reconnects
+    }
+
     pub(crate) fn failure(&self) -> Option<Error> {
         self.0.parts.lock().unwrap_or_else(PoisonError::into_inner).failed.clone()
     }
@@ -99,6 +105,12 @@ impl Status {
             ConnectionState::Connecting
         };
         // Under the lock, so that states are seen in their order.
-        self.0.state.send_if_modified(|old| std::mem::replace(old, state) != state);
+        let reconnects = &mut parts.reconnects;
+        self.0.state.send_if_modified(|old| {
+            let before = std::mem::replace(old, state);
+            *reconnects +=
+                u64::from((before, state) == (ConnectionState::Reconnecting, ConnectionState::Connected));
+            before != state
+        });
     }
 }

@@ -131,6 +131,10 @@ impl Upstream for RedisUpstream {
         })
     }
 
+    fn reconnects(&self) -> u64 {
+        self.status.reconnects()
+    }
+
     fn state(&self) -> Option<StateWatch> {
         Some(self.status.watch().into())
     }

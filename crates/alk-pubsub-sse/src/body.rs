@@ -78,6 +78,8 @@ impl Stream {
                 passed += framed;
                 pieces.push(bytes);
             }
+            // Hyper writes what it is handed before it asks for more.
+            FeedItem::Timed(sample) => sample.written(),
             FeedItem::Gap(gap) => {
                 counters.gaps.add(1);
                 counters.missed.add(gap.missed().unwrap_or(0));

@@ -4,8 +4,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use alk_pubsub_core::{
-    Bounds, Error, Event, EventListener, EventTarget, InProcessEventTarget, Interest, ListenerGuard,
-    ListenerId, Published, RawSubscription, StateWatch, Stats, TargetFuture,
+    Bounds, Error, Event, EventListener, EventTarget, InProcessEventTarget, Interest, LatencyProbe,
+    ListenerGuard, ListenerId, Published, RawSubscription, StateWatch, Stats, TargetFuture,
 };
 use alk_pubsub_link::{CloseCode, ErrorCode, Wire};
 use rand::Rng;
@@ -194,6 +194,10 @@ impl EventTarget for WsServerEventTarget {
 
     fn stats(&self) -> Stats {
         self.0.target.stats()
+    }
+
+    fn probe_latency(&self, probe: LatencyProbe) -> bool {
+        self.0.target.probe_latency(probe)
     }
 
     fn interests(&self, most: usize) -> Vec<(Interest, u64)> {

@@ -9,6 +9,7 @@ use super::backlog::{Backlog, Waiting};
 use super::member::Member;
 use crate::error::Error;
 use crate::gap::{Gap, GapReason};
+use crate::latency::LatencySample;
 use crate::name::Interest;
 use crate::router::{Bounds, Framing, Item, NextFrames, RawSubscription, ReadySet, Wake};
 
@@ -46,6 +47,9 @@ pub enum FeedItem {
         /// How many there are.
         events: u64,
     },
+    /// An event of the frames before is timed: whoever sends these says when they were sent. Comes seldom, see
+    /// [`LatencyProbe`](crate::LatencyProbe).
+    Timed(LatencySample),
     /// Events are missing here.
     Gap(Gap),
     /// A subscription has ended: the target was closed, the policy is [`Overflow::Close`](crate::Overflow::Close), or what the
@@ -230,6 +234,9 @@ impl Feed {
             Some(cursor) if !looking_out => match cursor.next_frames(framing) {
                 NextFrames::Frames(frames) => {
                     sink.put(FeedItem::Frames { bytes: frames.bytes, events: frames.events });
+                    if let Some(sample) = frames.timed {
+                        sink.put(FeedItem::Timed(sample));
+                    }
                     return true;
                 }
                 NextFrames::Gap(gap) => {

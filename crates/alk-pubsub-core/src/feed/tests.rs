@@ -94,6 +94,7 @@ impl Fixture {
                         seen.extend(lines(&bytes));
                         assert_eq!(seen.len() - before, events as usize, "a frame for each event");
                     }
+                    FeedItem::Timed(_) => {}
                     FeedItem::Gap(gap) => seen.push(Seen::Gap(gap)),
                     FeedItem::Ended { interest, .. } => seen.push(Seen::Ended(interest)),
                 }

@@ -323,7 +323,7 @@ impl Cursor {
         if state.closed || self.ended || at_its_end {
             return None;
         }
-        let old = state.parked.park(self.reader.place, wake);
+        let old = state.parked.park(self.reader.place, self.chunk.is_some(), wake);
         drop(state);
         drop(old);
         Some(true)

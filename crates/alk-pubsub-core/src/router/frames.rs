@@ -1,10 +1,13 @@
 //! Encoded frames, made once for each piece of a log and shared by all connections that send it.
 
+use std::sync::OnceLock;
+
 use bytes::Bytes;
 
 use super::chunk::{Chunk, Entry};
 use crate::codec::Encoding;
 use crate::event::Event;
+use crate::latency::LatencySample;
 use crate::sync::Mutex;
 
 /// How events are put on a wire: an [`Encoding`] and what stands around each envelope.
@@ -23,7 +26,11 @@ pub trait Framing: Send + Sync + 'static {
 }
 
 #[derive(Default)]
-pub(super) struct FrameCache(Mutex<Vec<(&'static str, Vec<Segment>)>>);
+pub(super) struct FrameCache {
+    segments: Mutex<Vec<(&'static str, Vec<Segment>)>>,
+    /// The one event of the chunk that is timed, and its position.
+    timed: OnceLock<(u64, LatencySample)>,
+}
 
 /// The frames of some entries of a chunk behind each other.
 struct Segment {
@@ -39,6 +46,8 @@ struct Segment {
 pub(crate) struct Frames {
     pub(crate) bytes: Bytes,
     pub(crate) events: u64,
+    /// Where one of the events is timed.
+    pub(crate) timed: Option<LatencySample>,
 }
 
 impl Segment {
@@ -48,7 +57,7 @@ impl Segment {
         let to = to.min(self.start + self.ends.len() as u64);
         let offset = |index: usize| if index == 0 { 0 } else { self.ends[index - 1] as usize };
         let bytes = self.bytes.slice(offset(index(from))..offset(index(to)));
-        Frames { bytes, events: to - from }
+        Frames { bytes, events: to - from, timed: None }
     }
 }
 
@@ -59,9 +68,26 @@ impl Chunk {
     /// the first.
     pub(super) fn frames(&self, framing: &dyn Framing, from: u64, to: u64) -> Option<Frames> {
         let cache = self.frames.get_or_init(Box::default);
+        let mut frames = self.cached_frames(cache, framing, from, to)?;
+        if let Some((position, sample)) = cache.timed.get()
+            && (from..from + frames.events).contains(position)
+        {
+            frames.timed = Some(sample.clone());
+        }
+        Some(frames)
+    }
+
+    /// Has the event at this position timed, unless another one of the chunk is.
+    pub(super) fn time(&self, position: u64, sample: &LatencySample) {
+        let cache = self.frames.get_or_init(Box::default);
+        // Of two the first stays.
+        let _ = cache.timed.set((position, sample.clone()));
+    }
+
+    fn cached_frames(&self, cache: &FrameCache, framing: &dyn Framing, from: u64, to: u64) -> Option<Frames> {
         let mut to = to;
         {
-            let cached = cache.0.lock();
+            let cached = cache.segments.lock();
             if let Some((_, segments)) = cached.iter().find(|(name, _)| *name == framing.name()) {
                 let next = segments.partition_point(|segment| segment.start <= from);
                 if let Some(segment) = next.checked_sub(1).map(|last| &segments[last])
@@ -77,7 +103,7 @@ impl Chunk {
         // Encoding runs foreign code, so it is done without the lock. Two connections may do it at the same time.
         let segment = self.encode(framing, from, to)?;
         let frames = segment.part(from, to);
-        let mut cached = cache.0.lock();
+        let mut cached = cache.segments.lock();
         let at = cached.iter().position(|(name, _)| *name == framing.name()).unwrap_or_else(|| {
             cached.push((framing.name(), Vec::new()));
             cached.len() - 1

@@ -21,6 +21,7 @@ use super::window::{End, Window};
 use crate::error::Error;
 use crate::event::Event;
 use crate::gap::Gap;
+use crate::latency::LatencySample;
 use crate::name::Interest;
 use crate::sync::{Mutex, MutexGuard};
 
@@ -256,6 +257,20 @@ impl State {
     /// The bytes of all entries before a position in the window.
     pub(super) fn bytes_at(&self, position: u64) -> u64 {
         self.window.bytes_at(position, self.end)
+    }
+
+    /// Has the last entry timed on its way to those who send frames of it.
+    #[cold]
+    pub(super) fn time_last(&self, sample: &LatencySample) {
+        if let (Some(chunk), Some(last)) = (self.window.back(), self.end.position.checked_sub(1)) {
+            chunk.time(last, sample);
+        }
+    }
+
+    /// At most how many entries wait to be read, each times its readers; see [`Stats`](crate::Stats).
+    pub(super) fn waiting(&self) -> u64 {
+        let latest = self.rare.iter().flat_map(|rare| &rare.latest).map(|queue| queue.len() as u64);
+        self.window.waiting(self.end, self.parked.count()) + latest.sum::<u64>()
     }
 
     /// How many gaps were appended so far.

@@ -15,6 +15,16 @@ pub(super) struct Parked {
 struct Place {
     wake: Option<Wake>,
     listed: bool,
+    /// Whether the reader is in a chunk.
+    in_chunk: bool,
+}
+
+/// How many readers are parked.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ParkedCount {
+    pub(super) in_chunks: u64,
+    /// Those that are in no chunk, since they have not read anything yet.
+    pub(super) strays: u64,
 }
 
 impl Parked {
@@ -40,8 +50,9 @@ impl Parked {
         self.places.get_mut(place as usize)?.wake.take()
     }
 
-    pub(super) fn park(&mut self, place: u32, wake: Wake) -> Option<Wake> {
+    pub(super) fn park(&mut self, place: u32, in_chunk: bool, wake: Wake) -> Option<Wake> {
         let slot = &mut self.places[place as usize];
+        slot.in_chunk = in_chunk;
         if !slot.listed {
             slot.listed = true;
             if self.listed.is_empty() && self.places.len() == 1 {
@@ -50,6 +61,14 @@ impl Parked {
             self.listed.push(place);
         }
         self.places[place as usize].wake.replace(wake)
+    }
+
+    pub(super) fn count(&self) -> ParkedCount {
+        let parked = self.places.iter().filter(|place| place.wake.is_some());
+        parked.fold(ParkedCount::default(), |mut count, place| {
+            *(if place.in_chunk { &mut count.in_chunks } else { &mut count.strays }) += 1;
+            count
+        })
     }
 
     /// Whether every reader waits, that is, has read all there is.

@@ -28,7 +28,7 @@ impl Registry for Private {
         after.run();
     }
 
-    fn count_missed(&self, _: u64) {}
+    fn count_gap(&self, _: Gap) {}
 }
 
 /// Appends what it hears.

@@ -43,7 +43,7 @@ pub(crate) enum Source {
 pub(crate) trait Registry: Send + Sync + 'static {
     fn leave(&self, log: &Arc<Log>, leave: &mut dyn FnMut(&mut State, &mut After));
 
-    fn count_missed(&self, events: u64);
+    fn count_gap(&self, gap: Gap);
 
     /// Waits until appends are through that began before the newest log was there.
     fn settle(&self) {}
@@ -269,8 +269,8 @@ impl RawSubscription {
     pub(crate) fn count(&mut self, gap: Gap) {
         let missed = gap.missed().unwrap_or(0);
         self.missed += missed;
+        self.owner.count_gap(gap);
         if matches!(gap.reason(), GapReason::Overflow) {
-            self.owner.count_missed(missed);
             if self.losing == 0 {
                 tracing::warn!(interest = %self.log.interest, missed, "a subscriber is too slow and misses events");
             }

@@ -12,10 +12,11 @@ use super::after::After;
 use super::log::{Log, State};
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
-use crate::gap::Gap;
+use crate::gap::{Gap, GapReason};
+use crate::latency::LatencyProbe;
 use crate::name::{EventType, Interest, Topic};
 use crate::spans;
-use crate::stats::Stats;
+use crate::stats::{GapCounters, Stats};
 use crate::sync::{MutexGuard, RwLock};
 use crate::target::ListenerId;
 
@@ -54,7 +55,8 @@ struct Inner {
     closed: AtomicBool,
     /// Why it was closed, if the upstream did it.
     why: OnceLock<Error>,
-    missed: AtomicU64,
+    gaps: GapCounters,
+    probe: OnceLock<LatencyProbe>,
     next_listener: AtomicU64,
 }
 
@@ -86,7 +88,8 @@ impl Router {
             has_everything: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             why: OnceLock::new(),
-            missed: AtomicU64::new(0),
+            gaps: GapCounters::default(),
+            probe: OnceLock::new(),
             next_listener: AtomicU64::new(0),
         }))
     }
@@ -196,20 +199,29 @@ impl Router {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        let mut stats = Stats { missed: self.0.missed.load(Ordering::Relaxed), ..Stats::default() };
+        let gaps = self.0.gaps.snapshot();
+        let missed = gaps.of(GapReason::Overflow).missed;
+        let mut stats = Stats { missed, gaps, ..Stats::default() };
         for shard in &self.0.topics {
             stats.published += shard.published.load(Ordering::Relaxed);
             stats.delivered += shard.delivered.load(Ordering::Relaxed);
         }
         self.each_log(None, &mut |log| {
             stats.interests += 1;
-            stats.subscribers += log.lock().receivers();
+            let state = log.lock();
+            stats.subscribers += state.receivers();
+            stats.waiting += state.waiting();
         });
         stats
     }
 
-    pub(crate) fn count_missed(&self, events: u64) {
-        self.0.missed.fetch_add(events, Ordering::Relaxed);
+    pub(crate) fn count_gap(&self, gap: Gap) {
+        self.0.gaps.add(gap);
+    }
+
+    /// Whether there was no probe yet.
+    pub(crate) fn probe_latency(&self, probe: LatencyProbe) -> bool {
+        self.0.probe.set(probe).is_ok()
     }
 
     pub(crate) fn new_listener_id(&self) -> ListenerId {
@@ -267,9 +279,13 @@ impl Router {
             let Ok(of_all) = lock(of_all, &mut room) else { return Err(event) };
             shard.published.fetch_add(1, Ordering::Relaxed);
 
+            let sample = inner.probe.get().and_then(LatencyProbe::sample);
             let mut put = |(log, mut state): Locked<'_>, event: Event| {
                 receivers += state.receivers();
                 log.append(&mut state, event.into(), &mut after);
+                if let Some(sample) = &sample {
+                    state.time_last(sample);
+                }
             };
             match (of_topic, of_type, of_all) {
                 (None, None, None) => Some(event),

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::after::After;
 use super::bounds::Bounds;
 use super::chunk::Chunk;
+use super::parked::ParkedCount;
 
 #[derive(Default)]
 pub(super) struct Window {
@@ -103,6 +104,28 @@ impl Window {
     /// Whether some reader is in no chunk.
     pub(super) fn has_strays(&self) -> bool {
         self.classes.iter().any(|class| class.strays > 0)
+    }
+
+    /// At most how many entries the readers have before them that are not parked. Of those in a chunk it is only known
+    /// that they are in it, of strays that they are nowhere before the first.
+    pub(super) fn waiting(&self, end: End, parked: ParkedCount) -> u64 {
+        let ParkedCount { mut in_chunks, mut strays } = parked;
+        // Who is parked has read all there is, so the last ones of those in chunks are parked.
+        let awake = |readers: u64, parked: &mut u64| {
+            let asleep = readers.min(*parked);
+            *parked -= asleep;
+            readers - asleep
+        };
+        let mut waiting = 0;
+        for (at, chunk) in self.chunks.iter().enumerate().rev() {
+            let readers = self.classes.iter().map(|class| u64::from(class.in_chunk[at])).sum();
+            waiting += awake(readers, &mut in_chunks) * (end.position - chunk.start);
+        }
+        let all = end.position - self.front(end);
+        for class in &self.classes {
+            waiting += awake(u64::from(class.strays), &mut strays) * all.min(class.events);
+        }
+        waiting
     }
 
     /// The first position that is still there.

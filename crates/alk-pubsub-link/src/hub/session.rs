@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use alk_pubsub_core::{
-    Error, EventTarget, Feed, FeedItem, Framing, Gap, GapReason, Interest, Overflow, Published,
-    RawSubscription, TargetFuture,
+    Error, EventTarget, Feed, FeedItem, Framing, Gap, GapReason, Interest, LatencySample, Overflow,
+    Published, RawSubscription, TargetFuture,
 };
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -38,6 +38,12 @@ pub trait LinkFraming: Framing {
 pub trait Outbox {
     /// Frames as they stand on the pipe, to be written behind what was left here before.
     fn write(&mut self, frames: Bytes);
+
+    /// An event in what was written last is timed: [`written`](LatencySample::written) is to be called when it was sent. The
+    /// provided method does not.
+    fn timed(&mut self, sample: LatencySample) {
+        let _ = sample;
+    }
 
     /// The pipe is to be closed when everything was written. Nothing follows.
     fn close(&mut self, code: CloseCode, reason: &'static str);
@@ -239,6 +245,7 @@ impl Session {
                 events_out += events;
                 out.write(bytes);
             }
+            FeedItem::Timed(sample) => out.timed(sample),
             FeedItem::Gap(gap) => {
                 stats.gaps.fetch_add(1, Ordering::Relaxed);
                 stats.missed.fetch_add(gap.missed().unwrap_or(0), Ordering::Relaxed);

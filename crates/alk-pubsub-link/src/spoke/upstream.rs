@@ -214,6 +214,10 @@ impl Upstream for LinkUpstream {
         })
     }
 
+    fn reconnects(&self) -> u64 {
+        self.stats().connections.saturating_sub(1)
+    }
+
     fn state(&self) -> Option<StateWatch> {
         Some(self.shared.watch_state().into())
     }

@@ -52,6 +52,10 @@ macro_rules! event_target_over_lease {
                 self.lease.stats()
             }
 
+            fn probe_latency(&self, probe: ::alk_pubsub_core::LatencyProbe) -> bool {
+                self.lease.probe_latency(probe)
+            }
+
             fn interests(&self, most: usize) -> Vec<(::alk_pubsub_core::Interest, u64)> {
                 self.lease.interests(most)
             }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use alk_pubsub_core::{
     Bounds, ConnectionState, EndHandle, Error, Event, EventListener, EventTarget, Gap, Interest,
-    ListenerGuard, ListenerId, Published, RawSubscription, StateWatch, Stats, TargetFuture,
+    LatencyProbe, ListenerGuard, ListenerId, Published, RawSubscription, StateWatch, Stats, TargetFuture,
 };
 use tokio::sync::watch;
 
@@ -237,6 +237,10 @@ impl EventTarget for Lease {
 
     fn stats(&self) -> Stats {
         self.0.target.stats()
+    }
+
+    fn probe_latency(&self, probe: LatencyProbe) -> bool {
+        self.0.target.probe_latency(probe)
     }
 
     fn interests(&self, most: usize) -> Vec<(Interest, u64)> {

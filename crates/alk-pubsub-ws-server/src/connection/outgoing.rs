@@ -3,6 +3,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use alk_pubsub_core::LatencySample;
 use alk_pubsub_link::{CloseCode, Outbox};
 use bytes::{Buf, Bytes};
 use tokio::io::AsyncWrite;
@@ -15,6 +16,8 @@ const PIECES: usize = 64;
 pub(super) struct Outgoing {
     pieces: VecDeque<Bytes>,
     bytes: usize,
+    /// An event that is timed until all of this is written. One at a time is enough.
+    timed: Option<LatencySample>,
     /// What the close frame is to say. It goes behind everything else, and nothing goes behind it.
     pub(super) close: Option<(CloseCode, &'static str)>,
 }
@@ -63,6 +66,9 @@ impl Outgoing {
                 },
             }
         }
+        if let Some(sample) = self.timed.take() {
+            sample.written();
+        }
         if self.pieces.capacity() > PIECES {
             // Connections that were busy once are not to be large for ever.
             self.pieces = VecDeque::new();
@@ -86,6 +92,10 @@ impl Outgoing {
 impl Outbox for Outgoing {
     fn write(&mut self, frames: Bytes) {
         self.push(frames);
+    }
+
+    fn timed(&mut self, sample: LatencySample) {
+        self.timed.get_or_insert(sample);
     }
 
     fn close(&mut self, code: CloseCode, reason: &'static str) {

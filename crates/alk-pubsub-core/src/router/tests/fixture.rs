@@ -26,8 +26,8 @@ impl Registry for Inner {
         self.router.leave(log, &mut last, leave);
     }
 
-    fn count_missed(&self, events: u64) {
-        self.router.count_missed(events);
+    fn count_gap(&self, gap: Gap) {
+        self.router.count_gap(gap);
     }
 }
 

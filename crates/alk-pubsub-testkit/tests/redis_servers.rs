@@ -62,6 +62,37 @@ fn a_cluster_has_an_owner_for_each_slot_and_can_move_one() {
 }
 
 #[test]
+fn what_is_published_at_any_node_of_a_cluster_reaches_all() {
+    const EACH: usize = 100;
+    let cluster = Cluster::start();
+    let mut listening: Vec<_> = cluster.nodes().iter().map(subscribed).collect();
+    for node in cluster.nodes() {
+        let publish = ["PUBLISH", "a", "x"];
+        node.tell_all((0..EACH).map(|_| &publish[..]));
+    }
+    for stream in &mut listening {
+        // Each is an array of "message", the channel and the message.
+        let mut messages = vec![0; EACH * cluster.nodes().len() * MESSAGE.len()];
+        stream.read_exact(&mut messages).expect("all messages");
+        assert!(messages.chunks(MESSAGE.len()).all(|message| message == MESSAGE));
+    }
+}
+
+const MESSAGE: &[u8] = b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nx\r\n";
+
+/// A connection that is subscribed to the channel `a`.
+fn subscribed(node: &Server) -> TcpStream {
+    const CONFIRMED: &[u8] = b"*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n";
+    let mut stream = TcpStream::connect(("127.0.0.1", node.port())).expect("it listens");
+    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
+    stream.write_all(b"SUBSCRIBE a\r\n").expect("there is room");
+    let mut answer = [0; CONFIRMED.len()];
+    stream.read_exact(&mut answer).expect("an answer");
+    assert_eq!(answer, CONFIRMED);
+    stream
+}
+
+#[test]
 fn a_sentinel_makes_the_replica_a_master() {
     let servers = Sentinel::start();
     servers.master.kill();

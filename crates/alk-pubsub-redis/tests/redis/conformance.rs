@@ -1,4 +1,4 @@
-//! The suite that every event target passes, over a single server, plain and with TLS.
+//! The suite that every event target passes, over each kind of server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +7,7 @@ use std::time::Duration;
 use alk_pubsub_redis::{Reconnect, RedisEventTarget};
 use alk_pubsub_testkit::{Capabilities, Faults, Making, Proxy, Schedule, Space, TargetFactory, run_all};
 
-use alk_pubsub_testkit::redis::Server;
+use alk_pubsub_testkit::redis::{Cluster, Server};
 
 /// A prefix for each space, so that all may share a server.
 fn new_prefix() -> String {
@@ -60,6 +60,27 @@ impl TargetFactory for Single {
     }
 }
 
+struct OfSix(Cluster);
+
+impl TargetFactory for OfSix {
+    fn name(&self) -> &'static str {
+        "Redis, a cluster of six"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default().encodes().interests()
+    }
+
+    fn space(&self) -> Making<'_> {
+        Box::pin(async {
+            let prefix = new_prefix();
+            let (publisher, subscriber) =
+                (member(&self.0.url(), &prefix).await, member(&self.0.url(), &prefix).await);
+            Space::pair(Arc::new(publisher), Arc::new(subscriber))
+        })
+    }
+}
+
 fn check(factory: &dyn TargetFactory) {
     let report = run_all(factory);
     println!("{report}");
@@ -69,6 +90,11 @@ fn check(factory: &dyn TargetFactory) {
 #[test]
 fn a_single_server_keeps_what_is_promised() {
     check(&Single(Server::start(&[])));
+}
+
+#[test]
+fn a_cluster_keeps_what_is_promised() {
+    check(&OfSix(Cluster::start()));
 }
 
 #[cfg(feature = "tls")]

@@ -68,15 +68,23 @@ impl<U: Upstream> RoutedEventTarget<U> {
         self.0.closing.load(Ordering::Acquire)
     }
 
-    fn confirmed<T: Send + 'static>(&self, interest: &Interest, value: T) -> TargetFuture<Result<T, Error>> {
+    /// Hands out what listens once the upstream has confirmed its interest, unless it has been ended already: the upstream
+    /// does not know then any more that it has refused it.
+    fn confirmed<T: Send + 'static>(
+        &self,
+        interest: &Interest,
+        value: T,
+        ended_by: impl FnOnce(&T) -> Option<Error> + Send + 'static,
+    ) -> TargetFuture<Result<T, Error>> {
         let limit = self.0.subscribe_timeout;
+        let hand_out = move |()| ended_by(&value).map_or(Ok(value), Err);
         match self.0.upstream.confirmed(interest).try_ready() {
-            Ok(confirmed) => TargetFuture::ready(confirmed.map(|()| value)),
+            Ok(confirmed) => TargetFuture::ready(confirmed.and_then(hand_out)),
             Err(waiting) => {
                 let interest = interest.clone();
                 TargetFuture::boxed(async move {
                     match tokio::time::timeout(limit, waiting).await {
-                        Ok(confirmed) => confirmed.map(|()| value),
+                        Ok(confirmed) => confirmed.and_then(hand_out),
                         Err(_) => {
                             let message =
                                 format!("the upstream did not confirm `{interest}` within {limit:?}");
@@ -145,13 +153,13 @@ impl<U: Upstream> EventTarget for RoutedEventTarget<U> {
                 log.clone()
             },
         );
-        let guard = entered.map(|log| {
-            shared.listeners.lock().insert(id, log);
-            let target: Weak<Shared<U>> = Arc::downgrade(shared);
-            ListenerGuard::new(id, target)
-        });
-        match guard {
-            Ok(guard) => self.confirmed(&interest, guard),
+        match entered {
+            Ok(log) => {
+                shared.listeners.lock().insert(id, log.clone());
+                let target: Weak<Shared<U>> = Arc::downgrade(shared);
+                let guard = ListenerGuard::new(id, target);
+                self.confirmed(&interest, guard, move |_| log.ended_by())
+            }
             Err(error) => TargetFuture::ready(Err(error)),
         }
     }
@@ -183,7 +191,7 @@ impl<U: Upstream> EventTarget for RoutedEventTarget<U> {
             |log, state| RawSubscription::join(log, state, bounds, shared.clone()),
         );
         match entered {
-            Ok(subscription) => self.confirmed(&interest, subscription),
+            Ok(subscription) => self.confirmed(&interest, subscription, RawSubscription::ended_by),
             Err(error) => TargetFuture::ready(Err(error)),
         }
     }

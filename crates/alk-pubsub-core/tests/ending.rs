@@ -305,3 +305,38 @@ async fn what_was_ended_while_it_was_covered_ends_when_it_is_read_again() {
     target.dispatch_event(event("a:1", 1)).await.unwrap();
     assert_eq!(poll(&mut feed), ["a:1 ended, None"]);
 }
+
+/// Refuses every interest before anybody asks what became of it, and has forgotten it then.
+struct Hasty(Router);
+
+impl Upstream for Hasty {
+    fn publish(&self, event: Event) -> TargetFuture<Result<Published, Error>> {
+        TargetFuture::ready(self.try_publish(event))
+    }
+
+    fn try_publish(&self, event: Event) -> Result<Published, Error> {
+        Ok(Published::exact(self.0.deliver(event, Scope::ALL)))
+    }
+
+    fn interest_added(&self, _: &Interest) {}
+
+    fn interest_removed(&self, _: &Interest) {}
+
+    fn confirmed(&self, interest: &Interest) -> TargetFuture<Result<(), Error>> {
+        let error = Error::new(ErrorKind::Denied, "not for you");
+        assert!(self.0.end_interest(interest, &error, || true));
+        TargetFuture::ready(Ok(()))
+    }
+}
+
+#[test]
+fn what_was_ended_before_it_was_made_is_not_handed_out() {
+    let target = RoutedEventTarget::new(Hasty);
+    for name in ["a:b", "a", "*"] {
+        let subscribed = target.subscribe_raw(interest(name), Bounds::default()).now_or_never().unwrap();
+        assert_eq!(subscribed.unwrap_err().kind(), ErrorKind::Denied);
+        let added = target.add_event_listener(interest(name), Arc::new(|_: &Event| {})).now_or_never();
+        assert_eq!(added.unwrap().unwrap_err().kind(), ErrorKind::Denied);
+    }
+    assert!(target.interests(9).is_empty());
+}

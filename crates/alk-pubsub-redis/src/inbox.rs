@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use alk_pubsub_core::{
-    Encoding, Event, EventType, Gap, GapReason, Interest, Interests, Router, Scope, Topic,
+    Encoding, Error, Event, EventType, Gap, GapReason, Interest, Interests, Router, Scope, Topic,
 };
 use bytes::Bytes;
 
@@ -110,11 +110,17 @@ impl Inbox {
         self.gaps.extend(self.interests.connection_lost());
     }
 
-    /// An interest is active, or it is known that it will not be.
-    pub(crate) fn decided(&mut self, interest: &Interest) {
+    /// An interest is active.
+    pub(crate) fn active(&mut self, interest: &Interest) {
         if self.gaps.remove(interest) {
             self.router.report_gap(Some(interest), Gap::new(GapReason::Reconnected, None));
         }
+    }
+
+    /// An interest will not be active. Who was told earlier that it is hears that it has ended.
+    pub(crate) fn refused(&mut self, interest: &Interest, error: &Error) {
+        self.active(interest);
+        self.router.end_interest(interest, error, || self.interests.forget_ended(interest));
     }
 
     /// All interests are decided; what is left nobody wants any more.
@@ -136,7 +142,7 @@ impl Inbox {
             Kind::Pattern => Interest::Type(event.topic().event_type().clone()),
             Kind::Channel | Kind::Shard => Interest::Topic(event.topic().clone()),
         };
-        self.decided(&interest);
+        self.active(&interest);
     }
 
     fn is_copy(&self, event: &Event, channel: &str, payload: &[u8]) -> bool {

@@ -27,12 +27,17 @@ pub(crate) struct Parts<D> {
 }
 
 /// Tells everybody if the thread panics, who would wait for ever otherwise.
-struct Unwinding(GiveUp);
+struct Unwinding {
+    give_up: GiveUp,
+    router: Router,
+}
 
 impl Drop for Unwinding {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.because(&Error::new(ErrorKind::Server, "the thread that serves Redis has panicked"));
+            let error = Error::new(ErrorKind::Server, "the thread that serves Redis has panicked");
+            self.give_up.because(&error);
+            self.router.end(error.into());
         }
     }
 }
@@ -86,8 +91,13 @@ impl<D: Driver> Parts<D> {
         let (main, all) =
             (subscriber(Part::Subscriber, &interests), subscriber(Part::Everything, &everything));
         let run = async move {
-            let _unwinding = Unwinding(give_up);
+            let status = give_up.status.clone();
+            let unwinding = Unwinding { give_up, router };
             tokio::join!(Box::pin(publisher.run()), Box::pin(main.run()), Box::pin(all.run()));
+            // Last of all: whatever was still to be told to subscriptions comes before their end.
+            if let Some(error) = status.failure() {
+                unwinding.router.end(error.into());
+            }
         };
         let upstream = RedisUpstream {
             channels,

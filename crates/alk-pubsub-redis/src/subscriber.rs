@@ -152,16 +152,17 @@ impl<D: Driver> Subscriber<D> {
             Verdict::Done(batch) => {
                 for interest in &batch.interests {
                     if batch.add {
-                        self.inbox.decided(interest);
+                        self.inbox.active(interest);
                     }
                     self.interests.confirm(batch.generation, interest);
                 }
             }
             Verdict::Refused(batch, error) => {
                 tracing::error!(%error, "a subscription is refused");
+                let error: alk_pubsub_core::Error = error.into();
                 for interest in &batch.interests {
-                    self.inbox.decided(interest);
-                    self.interests.refuse(batch.generation, interest, error.clone().into());
+                    self.interests.refuse(batch.generation, interest, error.clone());
+                    self.inbox.refused(interest, &error);
                 }
             }
             Verdict::Broken(error) => return Err(error),

@@ -254,6 +254,8 @@ async fn a_password_that_is_refused_again_and_again_ends_it() {
     assert_eq!(pubsub.publish("tick", "a", json!(1)).await.unwrap_err().kind(), ErrorKind::Denied);
     assert_eq!(pubsub.subscribe("tick").await.unwrap_err().kind(), ErrorKind::Denied);
     assert_eq!(next(&mut subscription).await, Err(reconnected()));
+    assert!(subscription.next().await.is_none());
+    assert_eq!(subscription.subscription().ended_by().expect("a reason").kind(), ErrorKind::Denied);
 }
 
 #[tokio::test(start_paused = true)]

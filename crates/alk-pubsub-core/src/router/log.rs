@@ -92,6 +92,11 @@ impl Log {
         &self.interest
     }
 
+    /// Why it was ended, if that is not its owner's wish.
+    pub(crate) fn ended_by(&self) -> Option<Error> {
+        self.lock().why_closed()
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock()
     }

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::support::{Seen, next_number, next_seen, soon, wait_for_state};
 use alk_pubsub_testkit::redis::{Server, wait_until};
+use futures_util::StreamExt;
 
 /// What a target needs.
 const COMMANDS: [&str; 7] =
@@ -69,20 +70,38 @@ async fn a_refused_channel_is_named_and_harms_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_channel_that_is_taken_away_while_it_is_subscribed_to_is_refused_from_then_on() {
+async fn subscriptions_of_a_channel_that_is_taken_away_end_and_say_why() {
     let server = with_user("&test:*");
     let pubsub = connect(&server).await;
     let mut taken = pubsub.subscribe_to("taken", "a").await.unwrap().with_gaps();
+    // A granted pattern is one of the rules, literally.
+    server.tell(&["ACL", "SETUSER", "app", "&test:taken:*"]);
+    let mut of_type = pubsub.subscribe("taken").await.unwrap().with_gaps();
+    let mut of_all = pubsub.subscribe_all().await.unwrap().with_gaps();
     let mut kept = pubsub.subscribe_to("kept", "a").await.unwrap().with_gaps();
     // The server throws out who is subscribed to what it may not be.
     server.tell(&["ACL", "SETUSER", "app", "resetchannels", "&test:kept:*"]);
-    assert!(matches!(next_seen(&mut taken).await, Seen::Gap(_)), "it is told that nothing comes any more");
+    for (subscription, channel) in
+        [(&mut taken, "`test:taken:a`"), (&mut of_type, "`test:taken:*`"), (&mut of_all, "`test:*`")]
+    {
+        assert!(matches!(next_seen(subscription).await, Seen::Gap(_)));
+        assert!(soon("the end", subscription.next()).await.is_none());
+        let error = subscription.subscription().ended_by().expect("it is nobody's wish here");
+        assert_eq!(error.kind(), ErrorKind::Denied);
+        assert!(error.to_string().contains(channel), "{error}");
+    }
     assert!(matches!(next_seen(&mut kept).await, Seen::Gap(_)));
     wait_for_state(&**pubsub.target(), ConnectionState::Connected).await;
     pubsub.publish("kept", "a", json!(1)).await.unwrap();
     assert_eq!(next_seen(&mut kept).await, Seen::Number(1));
     let refused = pubsub.subscribe_to("taken", "a").await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Denied);
+    // When it is granted again, who asks again has it.
+    server.tell(&["ACL", "SETUSER", "app", "&test:taken:*"]);
+    let mut granted = pubsub.subscribe_to("taken", "a").await.unwrap();
+    pubsub.publish("taken", "a", json!(2)).await.unwrap();
+    assert_eq!(next_number(&mut granted).await, 2);
+    assert!(kept.subscription().ended_by().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,9 +131,14 @@ async fn a_wrong_password_is_an_error_at_once() {
 async fn a_password_that_is_changed_ends_it_after_a_few_attempts() {
     let server = with_user("&*");
     let pubsub = connect(&server).await;
+    let mut subscription = pubsub.subscribe_to("tick", "a").await.unwrap().with_gaps();
     server.tell(&["ACL", "SETUSER", "app", "resetpass", ">other"]);
     server.tell(&["CLIENT", "KILL", "USER", "app"]);
     wait_for_state(&**pubsub.target(), ConnectionState::Closed).await;
+    assert!(matches!(next_seen(&mut subscription).await, Seen::Gap(_)));
+    assert!(soon("the end", subscription.next()).await.is_none());
+    let error = subscription.subscription().ended_by().expect("it is nobody's wish here");
+    assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
     let error = pubsub.subscribe_to("tick", "a").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
     let error = pubsub.publish("tick", "a", json!(1)).await.unwrap_err();

@@ -45,6 +45,9 @@ pub enum ErrorKind {
     TooLarge,
     /// The other end does not want this connection: not authorised.
     Refused,
+    /// The other end could not show that it is whom we mean: its certificate is for another name, has expired, or comes
+    /// from an authority that is not trusted here.
+    Untrusted,
     /// What was configured cannot work: an address that is none, certificates that cannot be read.
     Config,
 }
@@ -52,7 +55,7 @@ pub enum ErrorKind {
 impl Error {
     /// An error of this kind.
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        let retryable = !matches!(kind, ErrorKind::Refused | ErrorKind::Config);
+        let retryable = !matches!(kind, ErrorKind::Refused | ErrorKind::Untrusted | ErrorKind::Config);
         Self { kind, retryable, retry_after: None, message: message.into(), source: None }
     }
 
@@ -92,7 +95,8 @@ impl Error {
     }
 
     /// Whether another attempt may succeed without anything else being changed. `false` by default for
-    /// [`Refused`](ErrorKind::Refused) and [`Config`](ErrorKind::Config), `true` for all others.
+    /// [`Refused`](ErrorKind::Refused), [`Untrusted`](ErrorKind::Untrusted) and [`Config`](ErrorKind::Config), `true` for all
+    /// others.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.retryable
@@ -133,7 +137,7 @@ impl From<Error> for core::Error {
         let kind = match error.kind {
             ErrorKind::Io | ErrorKind::Closed => core::ErrorKind::Disconnected,
             ErrorKind::Timeout => core::ErrorKind::Timeout,
-            ErrorKind::Refused => core::ErrorKind::Denied,
+            ErrorKind::Refused | ErrorKind::Untrusted => core::ErrorKind::Denied,
             ErrorKind::TooLarge => core::ErrorKind::TooLarge,
             ErrorKind::Config => core::ErrorKind::Unsupported,
             ErrorKind::Protocol => core::ErrorKind::Upstream,

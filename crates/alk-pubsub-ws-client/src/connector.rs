@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use alk_pubsub_link::{Connector, Error, ErrorKind, Wire};
+use alk_pubsub_link::{BearerToken, Connector, Error, ErrorKind, Wire};
 use http::header::{self, HeaderName};
 use http::{HeaderValue, Request};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
@@ -108,6 +108,10 @@ impl Connector for WsConnector {
             Error::new(ErrorKind::Protocol, "the hub chose a subprotocol that is not known")
         })?;
         Ok(WsPipe::new(socket, wire))
+    }
+
+    async fn token(&self) -> Result<Option<BearerToken>, Error> {
+        Ok(self.config.token.next().await?.map(BearerToken::new))
     }
 
     fn returns_after(&self, reason: &str) -> bool {

@@ -34,26 +34,30 @@ pub(crate) fn handshake(error: tungstenite::Error, another_token: bool) -> Error
 
 fn refused(response: &Response<Option<Vec<u8>>>, another_token: bool) -> Error {
     let status = response.status();
-    match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-            let message = format!("the hub does not let us in: {status}");
-            return Error::new(ErrorKind::Refused, message).retryable(another_token);
-        }
-        _ if status.is_redirection() => {
-            let message =
-                format!("the server redirects ({status}), which is not followed: use the hub's own address");
-            return Error::new(ErrorKind::Protocol, message);
-        }
-        _ => {}
-    }
-    let error =
-        Error::new(ErrorKind::Protocol, format!("the server answered {status} instead of a WebSocket"));
+    let error = if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        let message = format!("the hub does not let us in: {status}");
+        return Error::new(ErrorKind::Refused, message).retryable(another_token);
+    } else if status.is_redirection() {
+        let message =
+            format!("the server redirects ({status}), which is not followed: use the hub's own address");
+        Error::new(ErrorKind::Protocol, message)
+    } else {
+        Error::new(ErrorKind::Protocol, format!("the server answered {status} instead of a WebSocket"))
+    };
+    let error = error.retryable(may_change(status));
     let retry_after =
         response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     match retry_after {
         Some(seconds) => error.after(Duration::from_secs(seconds)),
         None => error,
     }
+}
+
+/// Whether a server that answers so may answer differently next time although nobody has changed our settings: there is no
+/// hub at this address, or there is one that is busy.
+fn may_change(status: StatusCode) -> bool {
+    let for_now = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_EARLY, StatusCode::TOO_MANY_REQUESTS];
+    !(status.is_redirection() || status.is_client_error()) || for_now.contains(&status)
 }
 
 #[cfg(test)]
@@ -79,12 +83,18 @@ mod tests {
     }
 
     #[test]
-    fn other_answers_may_change() {
-        for status in [200, 301, 302, 307, 400, 404, 426, 429, 500, 502, 503] {
-            let error = http(status, &[("location", "http://elsewhere.example")], false);
+    fn an_address_without_a_hub_is_told_from_a_hub_that_is_busy() {
+        let cases = [
+            (true, &[200, 408, 425, 429, 500, 502, 503, 504][..]),
+            (false, &[301, 302, 307, 308, 400, 404, 405, 410, 426]),
+        ];
+        for (retryable, status) in
+            cases.iter().flat_map(|(retryable, all)| all.iter().map(|one| (*retryable, *one)))
+        {
+            let error = http(status, &[("location", "http://elsewhere.example")], true);
             assert_eq!(
                 (error.kind(), error.is_retryable(), error.retry_after()),
-                (ErrorKind::Protocol, true, None)
+                (ErrorKind::Protocol, retryable, None)
             );
             assert!(error.to_string().contains(&status.to_string()), "{error}");
         }
@@ -92,8 +102,10 @@ mod tests {
 
     #[test]
     fn retry_after_is_heard() {
-        let error = http(503, &[("retry-after", "7")], false);
-        assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+        for status in [429, 503] {
+            let error = http(status, &[("retry-after", "7")], false);
+            assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
+        }
         assert_eq!(http(503, &[("retry-after", "soon")], false).retry_after(), None);
     }
 }

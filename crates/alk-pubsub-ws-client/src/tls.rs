@@ -1,3 +1,4 @@
+use std::io;
 use std::sync::Arc;
 
 use alk_pubsub_link::{Error, ErrorKind};
@@ -20,12 +21,18 @@ pub(crate) async fn open(
         Some(config) => config,
         None => default_config().await?,
     };
-    let stream = TlsConnector::from(config).connect(name, stream).await.map_err(|error| {
-        // A certificate that is not valid for this host or not trusted stays so until somebody changes something; a
-        // name that resolves to another server may be that change, so it is tried again.
-        Error::with_source(ErrorKind::Io, "the TLS handshake with the hub failed", error)
-    })?;
+    let stream = TlsConnector::from(config).connect(name, stream).await.map_err(failed)?;
     Ok(Box::new(stream))
+}
+
+/// A certificate that is not valid for this host, or that nobody vouches for, stays so until somebody changes something.
+fn failed(error: io::Error) -> Error {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => {
+            Error::with_source(ErrorKind::Untrusted, "the hub's certificate is not accepted", error)
+        }
+        _ => Error::with_source(ErrorKind::Io, "the TLS handshake with the hub failed", error),
+    }
 }
 
 /// The platform's root certificates, read in the background since that takes a while, and ring.

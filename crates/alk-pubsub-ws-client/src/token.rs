@@ -43,15 +43,18 @@ impl Token {
     /// The value of the `Authorization` header.
     pub(crate) async fn header(&self) -> Result<Option<HeaderValue>, Error> {
         match self {
-            Self::None => Ok(None),
             Self::Fixed(header) => Ok(Some(header.clone())),
-            Self::Provided(provider) => {
-                let token = provider().await.map_err(|error| {
-                    Error::with_source(ErrorKind::Io, "the token provider has no token", error)
-                })?;
-                header(&token).map(Some)
-            }
+            _ => self.next().await?.map(|token| header(&token)).transpose(),
         }
+    }
+
+    /// Another token, where there may be one.
+    pub(crate) async fn next(&self) -> Result<Option<String>, Error> {
+        let Self::Provided(provider) = self else { return Ok(None) };
+        let token = provider().await;
+        token
+            .map(Some)
+            .map_err(|error| Error::with_source(ErrorKind::Io, "the token provider has no token", error))
     }
 }
 

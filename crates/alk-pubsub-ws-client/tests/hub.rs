@@ -211,21 +211,25 @@ async fn who_is_not_let_in_stops_unless_another_token_may_help() {
 #[tokio::test]
 async fn servers_that_are_no_hubs_are_told_from_hubs() {
     let cases = [
-        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", WsErrorKind::Protocol),
-        ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", WsErrorKind::Protocol),
-        (
-            "HTTP/1.1 302 Found\r\nLocation: ws://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
-            WsErrorKind::Protocol,
-        ),
-        ("HTTP/1.1 101 Switching Protocols\r\n\r\n", WsErrorKind::Protocol),
-        ("SSH-2.0-OpenSSH_9.2\r\n", WsErrorKind::Protocol),
-        ("", WsErrorKind::Protocol),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", true),
+        ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", false),
+        ("HTTP/1.1 302 Found\r\nLocation: ws://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", false),
+        ("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", true),
+        ("HTTP/1.1 101 Switching Protocols\r\n\r\n", true),
+        ("SSH-2.0-OpenSSH_9.2\r\n", true),
+        ("", true),
     ];
-    for (answer, kind) in cases {
-        let (url, _, _server) = answers(answer).await;
+    for (answer, retryable) in cases {
+        let (url, connections, _server) = answers(answer).await;
         let error = in_time("an error", WsClientEventTarget::connect(&url)).await.expect_err("no hub");
-        assert!(error.kind() == kind || error.kind() == WsErrorKind::Io, "{answer:?}: {error:?}");
-        assert!(error.is_retryable(), "{answer:?}: {error:?}");
+        assert!(matches!(error.kind(), WsErrorKind::Protocol | WsErrorKind::Io), "{answer:?}: {error:?}");
+        assert_eq!(error.is_retryable(), retryable, "{answer:?}: {error:?}");
+        if !retryable {
+            // Nor is it tried again by a target that tries for ever.
+            let target = WsClientEventTarget::builder(&url).build().expect("a target");
+            in_time("ended", target.wait_connected()).await.expect_err("no hub");
+            assert_eq!(connections.load(Ordering::SeqCst), 2, "{answer:?}");
+        }
     }
     let closed = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
     let error = in_time("an error", WsClientEventTarget::connect(format!("ws://{closed}/"))).await;

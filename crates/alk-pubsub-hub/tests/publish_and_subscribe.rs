@@ -58,7 +58,7 @@ async fn what_is_refused_names_its_line() {
     let large = format!("1\n2\n\"{}\"\n4\n", "x".repeat(2000));
     for (arguments, input, line, said) in [
         (&["pub", "n", "l", "--lines"][..], "1\n\nx\n4\n", 3, "--text"),
-        (&["pub", "n", "l", "--lines"], large.as_str(), 3, "larger than"),
+        (&["pub", "n", "l", "--lines"], large.as_str(), 3, "the hub takes at most 960"),
         (&["pub", "--envelopes"], "{\"type\":\"a\"}\n{\"type\":\"__gap\"}\n", 2, "reserved"),
         (&["pub", "--envelopes"], "[]\n", 1, "JSON object"),
     ] {

@@ -8,6 +8,19 @@ use crate::builder::WsClientBuilder;
 ///
 /// It connects again when the connection is lost, and subscribes again to all that is subscribed here; each subscription has
 /// one gap then. The connection ends when the target is closed, or when the last handle and the last subscription are gone.
+///
+/// # When it gives up
+///
+/// An attempt is followed by another one unless that is of no use before somebody changes something: the hub does not let us in
+/// (401, 403) and there is no token provider that may have another token; it sends us away and says not to come back; its
+/// certificate is not accepted; there is no hub at this address (a redirect, any other 4xx but 408, 425 and 429); it speaks
+/// another version of the protocol; or there were as many attempts as [`Reconnect`](crate::Reconnect) allows. Refused
+/// connections, names that are not found, timeouts, 5xx and answers that make no sense are tried again, after
+/// `Retry-After` where a server says that.
+///
+/// When it gives up all subscriptions hand out what they hold and end, and
+/// [`ended_by`](alk_pubsub_core::Subscription::ended_by) says why. So does a single one that the hub refuses after a
+/// reconnect, or takes back.
 #[derive(Debug, Clone)]
 pub struct WsClientEventTarget(LinkEventTarget);
 
@@ -55,6 +68,15 @@ impl WsClientEventTarget {
     /// There will be no connection: refused, closed, or too many attempts.
     pub async fn wait_connected(&self) -> Result<(), PubSubError> {
         self.upstream().wait_connected().await
+    }
+
+    /// How large an event may be, as an encoded envelope and in bytes: what the hub takes in a frame, less 64 for what stands
+    /// around an event in one. `None` while there is no connection. With a hub's default of 64 KiB it is 65472.
+    ///
+    /// A larger one is refused as [`TooLarge`](alk_pubsub_core::ErrorKind::TooLarge), which names both numbers, and is not sent.
+    #[must_use]
+    pub fn max_event_bytes(&self) -> Option<usize> {
+        self.upstream().max_event_bytes()
     }
 
     /// Counters of the connection.

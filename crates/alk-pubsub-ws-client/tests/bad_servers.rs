@@ -115,6 +115,37 @@ async fn pongs_are_signs_of_life() {
 }
 
 #[tokio::test]
+async fn a_token_that_ends_soon_is_replaced_on_the_same_connection() {
+    let (told, mut tokens) = mpsc::channel(1);
+    let (url, mut accepted) = server(move |mut socket| {
+        let told = told.clone();
+        async move {
+            let _ = socket.send(welcome()).await;
+            let expiring = json!({"type": "__expiring", "id": "", "payload": {"in_ms": 30_000}});
+            let _ = socket.send(Message::text(expiring.to_string())).await;
+            while let Some(Ok(message)) = socket.next().await {
+                if let Ok(text) = message.into_text()
+                    && text.contains("__refresh")
+                {
+                    let _ = told.send(text.to_string()).await;
+                }
+            }
+        }
+    })
+    .await;
+    let number = std::sync::atomic::AtomicUsize::new(0);
+    let provider = move || {
+        let number = number.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        async move { Ok::<_, std::io::Error>(format!("token-{number}")) }
+    };
+    let _target = WsClientEventTarget::builder(url).token_provider(provider).build().expect("a target");
+    let refresh = in_time("a new token", tokens.recv()).await.expect("a frame");
+    let refresh: serde_json::Value = serde_json::from_str(&refresh).expect("JSON");
+    assert_eq!((&refresh["type"], &refresh["payload"]), (&json!("__refresh"), &json!({"token": "token-1"})));
+    assert!(accepted.recv().await.is_some() && accepted.try_recv().is_err(), "one connection");
+}
+
+#[tokio::test]
 async fn a_server_that_stops_reading_is_given_up_with_all_that_waits_for_it() {
     let (url, mut accepted) = server(|mut socket| async move {
         let _ = socket.send(welcome()).await;

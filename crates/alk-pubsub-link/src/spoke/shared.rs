@@ -14,8 +14,17 @@ use super::stats::{Counters, add};
 use crate::error::Error as PipeError;
 use crate::frame::Wire;
 
-/// What stands around an event that is published with a reference.
+/// The most that stands around an event in a frame, which is a publish with a reference of twenty digits.
 const PUBLISH_OVERHEAD: usize = 64;
+
+/// The largest event that fits into a frame of so many bytes, whichever way it is published.
+pub(super) fn max_event_bytes(max_frame_bytes: usize) -> usize {
+    max_frame_bytes.saturating_sub(PUBLISH_OVERHEAD)
+}
+
+pub(super) fn too_large(bytes: usize, max: usize) -> Error {
+    Error::new(ErrorKind::TooLarge, format!("the event has {bytes} bytes, and the hub takes at most {max}"))
+}
 
 /// What the handles of a spoke and its task have in common.
 #[derive(Debug)]
@@ -136,13 +145,11 @@ impl Shared {
         if let Phase::Ended(error) = phase {
             return Err(error);
         }
-        let bytes = event.encode(wire.encoding())?.len() + PUBLISH_OVERHEAD;
-        if max.is_some_and(|max| bytes > max) {
-            let message =
-                format!("the event is larger than the {} bytes that the hub takes", max.unwrap_or_default());
-            return Err(Error::new(ErrorKind::TooLarge, message));
+        let bytes = event.encode(wire.encoding())?.len();
+        match max.map(max_event_bytes) {
+            Some(max) if bytes > max => Err(too_large(bytes, max)),
+            _ => Ok(bytes + PUBLISH_OVERHEAD),
         }
-        Ok(bytes)
     }
 
     /// The room that so many bytes take.

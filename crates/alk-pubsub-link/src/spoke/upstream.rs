@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::connector::Connector;
 use super::options::SpokeOptions;
-use super::shared::Shared;
+use super::shared::{Shared, max_event_bytes};
 use super::stats::SpokeStats;
 use super::task;
 use crate::error::{Error as PipeError, ErrorKind as PipeErrorKind};
@@ -126,10 +126,27 @@ impl LinkUpstream {
         }
     }
 
+    /// How large an event may be, as an encoded envelope and in bytes: what the hub takes in a frame, less 64 for what stands
+    /// around an event in one. `None` while there is no connection.
+    ///
+    /// A larger one is refused as [`TooLarge`](ErrorKind::TooLarge), which names both numbers, and is not sent.
+    #[must_use]
+    pub fn max_event_bytes(&self) -> Option<usize> {
+        self.shared.lock().machine.max_frame_bytes().map(max_event_bytes)
+    }
+
     /// Counters of the link.
     #[must_use]
     pub fn stats(&self) -> SpokeStats {
         self.shared.counters.snapshot()
+    }
+}
+
+#[cfg(test)]
+impl LinkUpstream {
+    /// As if so many requests had been made.
+    pub(super) fn skip_numbers(&self, numbers: u64) {
+        self.shared.lock().machine.skip_numbers(numbers);
     }
 }
 

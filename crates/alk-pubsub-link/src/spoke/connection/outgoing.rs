@@ -1,10 +1,11 @@
 use std::task::{Context, Poll};
 
-use alk_pubsub_core::{Error as CoreError, ErrorKind as CoreErrorKind, Event};
+use alk_pubsub_core::Event;
 
 use super::run::{Connection, Outcome};
 use crate::frame::Control;
 use crate::pipe::{Frames, Pipe, prefixed};
+use crate::spoke::shared::{max_event_bytes, too_large};
 use crate::spoke::stats::add;
 
 /// How much is given to the pipe at once.
@@ -69,7 +70,7 @@ impl<P: Pipe> Connection<'_, P> {
                 events.push((event, number));
             }
             let more = core.flowing && core.publishes.has_queued();
-            (core.machine.max_frame_bytes().unwrap_or(usize::MAX), more)
+            (core.machine.max_frame_bytes().map_or(usize::MAX, max_event_bytes), more)
         };
         let carried_out = self.carry_out(&mut effects);
         self.effects = effects;
@@ -81,21 +82,18 @@ impl<P: Pipe> Connection<'_, P> {
 
     fn publish(&mut self, event: &Event, number: Option<u64>, max: usize) {
         let wire = self.pipe.wire();
-        let frame = match number {
-            None => event.encode(wire.encoding()),
-            Some(number) => {
-                Control::Publish { reference: number.to_string(), event: event.clone() }.encode(wire)
-            }
-        };
-        let frame = frame.and_then(|frame| {
-            if frame.len() > max {
-                return Err(CoreError::new(
-                    CoreErrorKind::TooLarge,
-                    "the event is larger than the hub takes",
-                ));
-            }
-            Ok(frame)
+        // It may have been taken before it was known how much this hub takes.
+        let envelope = event.encode(wire.encoding());
+        let fits = envelope.and_then(|envelope| match envelope.len() {
+            bytes if bytes > max => Err(too_large(bytes, max)),
+            _ => Ok(envelope),
         });
+        let frame = match number {
+            None => fits,
+            Some(number) => fits.and_then(|_| {
+                Control::Publish { reference: number.to_string(), event: event.clone() }.encode(wire)
+            }),
+        };
         match frame {
             Ok(frame) => {
                 add(&self.shared.counters.events_out, 1);

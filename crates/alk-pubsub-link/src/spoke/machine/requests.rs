@@ -28,6 +28,11 @@ impl Requests {
         self.last
     }
 
+    #[cfg(test)]
+    pub(super) fn skip(&mut self, numbers: u64) {
+        self.last += numbers;
+    }
+
     pub(super) fn add(&mut self, number: u64, step: Step, open: Vec<Interest>) {
         self.open.insert(number, Request { step, open });
     }

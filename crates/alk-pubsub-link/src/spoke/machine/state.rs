@@ -93,6 +93,11 @@ impl Machine {
         self.requests.number()
     }
 
+    #[cfg(test)]
+    pub(in crate::spoke) fn skip_numbers(&mut self, numbers: u64) {
+        self.requests.skip(numbers);
+    }
+
     /// The largest frame that the hub takes, where that is known.
     pub(in crate::spoke) fn max_frame_bytes(&self) -> Option<usize> {
         self.welcome.as_ref().map(|welcome| welcome.max_frame_bytes)

@@ -377,7 +377,41 @@ async fn events_larger_than_the_hub_takes_are_refused_before_they_are_sent() {
         spoke.try_publish("a", "", large()).expect_err("too large"),
     ];
     assert!(errors.iter().all(|error| error.kind() == ErrorKind::TooLarge));
-    spoke.publish("a", "", json!("x".repeat(63 << 10))).await.expect("small enough");
+    assert!(
+        errors.iter().all(|error| error.to_string().contains("65569") && error.to_string().contains("65472"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_largest_event_is_as_large_as_is_said() {
+    let hub = TestHub::new();
+    let target = hub.spoke(options().offline(Offline::Buffer(1 << 20)));
+    let spoke = PubSub::<Dynamic>::new(target.clone());
+    let around = r#"{"type":"a","id":"","payload":""}"#.len();
+    let of_bytes = |bytes: usize| json!("x".repeat(bytes - around));
+    assert_eq!(target.upstream().max_event_bytes(), None);
+    // What is given to it before there is a hub is looked at when there is one.
+    let early = spoke.publish("a", "", of_bytes(65_473));
+    assert_eq!(early.await.map_err(|error| error.kind()), Err(ErrorKind::TooLarge));
+    let most = target.upstream().max_event_bytes().expect("connected");
+    assert_eq!(most, 65_472);
+    let mut all = hub.pubsub().subscribe("a").await.expect("in process");
+    // However long references get.
+    target.upstream().skip_numbers(u64::MAX / 2);
+    spoke.publish("a", "", of_bytes(most)).await.expect("it fits");
+    spoke.try_publish("a", "", of_bytes(most)).expect("it fits");
+    for _ in 0..2 {
+        assert_eq!(next(&mut all).await.as_str().map(str::len), Some(most - around));
+    }
+    assert_eq!(
+        spoke.publish("a", "", of_bytes(most + 1)).await.map_err(|error| error.kind()),
+        Err(ErrorKind::TooLarge)
+    );
+    assert_eq!(
+        spoke.try_publish("a", "", of_bytes(most + 1)).map_err(|error| error.kind()),
+        Err(ErrorKind::TooLarge)
+    );
+    assert_eq!(target.upstream().stats().refused, 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -47,7 +47,7 @@ pub use envelope::EventEnvelope;
 pub use error::{Error, ErrorKind};
 pub use event::{Event, Payload};
 pub use event_map::{Dynamic, EventMap, EventOf};
-pub use feed::{Feed, FeedItem};
+pub use feed::{EventFilter, Feed, FeedItem};
 pub use gap::{Gap, GapReason};
 pub use interests::{Changes, InterestTable, Interests};
 pub use latency::{LatencyProbe, LatencySample};

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::backlog::{Backlog, Waiting};
 use super::member::Member;
 use crate::error::Error;
+use crate::event::Event;
 use crate::gap::{Gap, GapReason};
 use crate::latency::LatencySample;
 use crate::name::Interest;
@@ -34,7 +35,11 @@ pub struct Feed {
     /// Members to look at, in turn.
     turn: VecDeque<u32>,
     taken: Vec<u32>,
+    filter: Option<EventFilter>,
 }
+
+/// Which events are handed out.
+pub type EventFilter = Box<dyn Fn(&Event) -> bool + Send + Sync>;
 
 /// What a [`Feed`] hands out.
 #[derive(Debug, Clone)]
@@ -67,6 +72,12 @@ impl Feed {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Hands out from now on only events for which `filter` is true, or all of them again. Those that are left out make no
+    /// gap. With a filter every event is framed for this consumer alone.
+    pub fn set_filter(&mut self, filter: Option<EventFilter>) {
+        self.filter = filter;
     }
 
     /// How many interests it has.
@@ -200,7 +211,25 @@ impl Feed {
         most_bytes: usize,
         out: &mut dyn FnMut(FeedItem),
     ) -> Poll<()> {
-        let mut sink = Sink { bytes: 0, items: 0, out };
+        // Out of the way while members are looked at.
+        let filter = self.filter.take();
+        let polled = self.poll_filtered(
+            cx,
+            framing,
+            most_bytes,
+            Sink { bytes: 0, items: 0, filter: filter.as_deref(), out },
+        );
+        self.filter = filter;
+        polled
+    }
+
+    fn poll_filtered(
+        &mut self,
+        cx: &mut Context<'_>,
+        framing: &dyn Framing,
+        most_bytes: usize,
+        mut sink: Sink<'_>,
+    ) -> Poll<()> {
         while sink.bytes < most_bytes.max(1) {
             match self.backlog.pop() {
                 Some(Waiting::Item(item)) => {
@@ -229,7 +258,7 @@ impl Feed {
     fn look_at(&mut self, key: u32, framing: &dyn Framing, sink: &mut Sink<'_>) -> bool {
         let member = self.members.get_mut(key as usize).and_then(Option::as_mut);
         let Some(member) = member.filter(|member| member.is_active() && !member.ended) else { return false };
-        let looking_out = member.is_looking_out();
+        let looking_out = member.is_looking_out() || sink.filter.is_some();
         let ended = match member.subscription.cursor() {
             Some(cursor) if !looking_out => match cursor.next_frames(framing) {
                 NextFrames::Frames(frames) => {
@@ -288,6 +317,7 @@ impl Feed {
 struct Sink<'a> {
     bytes: usize,
     items: usize,
+    filter: Option<&'a (dyn Fn(&Event) -> bool + Send + Sync)>,
     out: &'a mut dyn FnMut(FeedItem),
 }
 
@@ -304,6 +334,11 @@ impl Sink<'_> {
     fn item(&mut self, item: Item, framing: &dyn Framing) {
         match item {
             Item::Gap(gap) => self.put(FeedItem::Gap(gap)),
+            Item::Event(event) if self.filter.is_some_and(|filter| !filter(&event)) => {
+                // It was work too: others are to have their turn.
+                self.items += 1;
+                self.bytes += event.encoded_len();
+            }
             Item::Event(event) => match event.encode(framing.encoding()) {
                 Ok(envelope) => {
                     let mut bytes = Vec::with_capacity(envelope.len() + 16);

@@ -7,4 +7,4 @@ mod member;
 #[cfg(test)]
 mod tests;
 
-pub use feed::{Feed, FeedItem};
+pub use feed::{EventFilter, Feed, FeedItem};

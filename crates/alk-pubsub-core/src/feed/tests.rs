@@ -130,6 +130,30 @@ fn what_a_broader_interest_takes_over_stays_in_order() {
     assert_eq!(fixture.drain(), [event("a:1", 0), event("a:1", 1), event("a:1", 2), event("a:2", 3)]);
 }
 
+#[test]
+fn a_filter_leaves_out_events_wherever_they_wait_and_no_gap() {
+    let mut fixture = Fixture::new(Bounds::default().events(4));
+    fixture.feed.set_filter(Some(Box::new(|event| event.topic().id() == "1")));
+    fixture.insert("a:1");
+    fixture.insert("a:2");
+    fixture.publish("a:1");
+    fixture.publish("a:2");
+    // These wait in the backlog from here on.
+    fixture.insert("a");
+    for to in ["a:2", "a:1", "a:3"] {
+        fixture.publish(to);
+    }
+    assert_eq!(fixture.drain(), [event("a:1", 0), event("a:1", 3)]);
+    for _ in 0..6 {
+        fixture.publish("a:2");
+    }
+    fixture.publish("a:1");
+    assert_eq!(fixture.drain(), [Seen::Gap(Gap::new(GapReason::Overflow, Some(3))), event("a:1", 11)]);
+    fixture.feed.set_filter(None);
+    fixture.publish("a:2");
+    assert_eq!(fixture.drain(), [event("a:2", 12)]);
+}
+
 const TOPICS: [&str; 5] = ["a:1", "a:2", "b:1", "b:", "c:x:y"];
 const INTERESTS: [&str; 7] = ["a:1", "a:2", "b:1", "a", "b", "*", "c:x:y"];
 

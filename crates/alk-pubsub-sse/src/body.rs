@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 
-use alk_pubsub_core::{Feed, FeedItem};
+use alk_pubsub_core::{ConnectionState, Feed, FeedItem};
 use bytes::Bytes;
 use http_body::{Body, Frame};
 use pin_project_lite::pin_project;
@@ -17,6 +17,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use crate::framing::{self, SseFraming};
 use crate::pieces::Pieces;
 use crate::relay::Shared;
+use crate::rights::{self, Rights};
 use crate::sweep::{SharedFeed, lock};
 
 /// About how much is taken from the feed at once.
@@ -27,6 +28,7 @@ pin_project! {
     /// read, the server does not ask for more, and the logs' bounds decide what is left out. Dropping it unsubscribes.
     pub(crate) struct SseBody {
         stream: Stream,
+        rights: Rights,
         pieces: Pieces,
         stage: Stage,
         #[pin]
@@ -51,7 +53,7 @@ enum Stage {
 
 impl SseBody {
     /// To be made in a runtime.
-    pub(crate) fn new(feed: Feed, relay: Arc<Shared>) -> Self {
+    pub(crate) fn new(feed: Feed, rights: Rights, relay: Arc<Shared>) -> Self {
         let several = feed.len() > 1;
         let feed: SharedFeed = Arc::new(Mutex::new(feed));
         if several {
@@ -62,7 +64,7 @@ impl SseBody {
         let closing = relay.closing.clone().cancelled_owned();
         let mut pieces = Pieces::default();
         pieces.push(framing::SUBSCRIBED);
-        Self { stream: Stream { feed, relay }, pieces, stage: Stage::Open, keep_alive, closing }
+        Self { stream: Stream { feed, relay }, rights, pieces, stage: Stage::Open, keep_alive, closing }
     }
 }
 
@@ -72,6 +74,7 @@ impl Stream {
         let counters = &self.relay.counters;
         let mut feed = lock(&self.feed);
         let (mut events, mut passed, mut ended) = (0, 0, false);
+        let mut taken_away = Vec::new();
         let polled = feed.poll_items(cx, &SseFraming, AT_ONCE, &mut |item| match item {
             FeedItem::Frames { bytes, events: framed } => {
                 events += framed;
@@ -86,11 +89,21 @@ impl Stream {
                 passed += gap.missed().unwrap_or(0);
                 pieces.push(framing::gap(&gap));
             }
+            FeedItem::Ended { interest, error: Some(error) } => taken_away.push((interest, error)),
             FeedItem::Ended { .. } => ended = true,
             // Nothing else is known to this version.
             _ => {}
         });
         counters.events.add(events);
+        if !taken_away.is_empty() {
+            // All of them, and what comes after would be too.
+            ended |= self.relay.target.state().current() == ConnectionState::Closed;
+        }
+        if !ended {
+            for (interest, error) in taken_away {
+                rights::taken_away(&mut feed, pieces, &interest, &error);
+            }
+        }
         match ending {
             Some(left) => *left = left.saturating_sub(passed),
             None if ended => *ending = Some(feed.lag().0),
@@ -113,6 +126,14 @@ impl Body for SseBody {
             if let Some(piece) = this.pieces.next() {
                 return Poll::Ready(Some(Ok(Frame::data(piece))));
             }
+            if matches!(this.stage, Stage::Ended) {
+                return Poll::Ready(None);
+            }
+            if let Some(reason) = this.rights.poll(cx, &mut lock(&this.stream.feed), this.pieces) {
+                this.pieces.push(framing::close(reason));
+                *this.stage = Stage::Ended;
+                continue;
+            }
             let mut ending = match this.stage {
                 Stage::Ended => return Poll::Ready(None),
                 Stage::Ending(left) => Some(*left),
@@ -129,7 +150,7 @@ impl Body for SseBody {
                     this.pieces.push(framing::retry(after));
                     *this.stage = Stage::Ended;
                 }
-            } else if polled.is_pending() {
+            } else if polled.is_pending() && this.pieces.is_empty() {
                 ready!(this.keep_alive.as_mut().poll(cx));
                 let next = Instant::now() + this.stream.relay.config.keep_alive;
                 this.keep_alive.as_mut().reset(next);

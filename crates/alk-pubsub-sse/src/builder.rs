@@ -3,25 +3,32 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alk_pubsub_core::{Bounds, EventTarget, Interest};
-use http::request::Parts;
+use alk_pubsub_core::{Bounds, EventTarget};
+use alk_pubsub_link::Authorizer;
 
 use crate::config::Config;
-use crate::denied::Denied;
 use crate::relay::SseRelay;
 
 /// Sets up an [`SseRelay`].
 ///
 /// ```
-/// use alk_pubsub_core::{Bounds, InProcessEventTarget, Overflow};
-/// use alk_pubsub_sse::{Denied, SseRelay};
+/// use alk_pubsub_core::{Bounds, InProcessEventTarget, Interest, Overflow};
+/// use alk_pubsub_sse::{Authorizer, ConnectionInfo, Denied, SseRelay};
+///
+/// struct OwnTeam;
+///
+/// impl Authorizer for OwnTeam {
+///     fn may_subscribe(&self, connection: &ConnectionInfo, interest: &Interest) -> Result<(), Denied> {
+///         match connection.identity().subject() {
+///             Some(team) if interest.to_string().starts_with(team) => Ok(()),
+///             _ => Err(Denied::new("topics of other teams are not yours")),
+///         }
+///     }
+/// }
 ///
 /// let relay = SseRelay::builder(InProcessEventTarget::in_process())
 ///     .bounds(Bounds::default().bytes(256 << 10).overflow(Overflow::Close))
-///     .authorize(|request, interest| match request.headers.get("x-team") {
-///         Some(team) if interest.to_string().starts_with(team.to_str().unwrap_or("?")) => Ok(()),
-///         _ => Err(Denied::new("topics of other teams are not yours")),
-///     })
+///     .authorizer(OwnTeam)
 ///     .build();
 /// ```
 #[must_use = "a builder builds nothing until `build` is called"]
@@ -69,12 +76,10 @@ impl SseRelayBuilder {
         self
     }
 
-    /// Asks this hook for every topic of every request. It must not block. Default: everybody may hear everything.
-    pub fn authorize(
-        mut self,
-        authorize: impl Fn(&Parts, &Interest) -> Result<(), Denied> + Send + Sync + 'static,
-    ) -> Self {
-        self.config.authorize = Some(Arc::new(authorize));
+    /// Who may hear what. Who a request comes from is said by a layer in front of the handler, which puts an
+    /// [`Identity`](alk_pubsub_link::Identity) into its extensions. Default: everybody may hear everything.
+    pub fn authorizer(mut self, authorizer: impl Authorizer) -> Self {
+        self.config.authorizer = Arc::new(authorizer);
         self
     }
 

@@ -2,12 +2,8 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alk_pubsub_core::{Bounds, Interest};
-use http::request::Parts;
-
-use crate::denied::Denied;
-
-pub(crate) type AuthorizeSubscribe = Arc<dyn Fn(&Parts, &Interest) -> Result<(), Denied> + Send + Sync>;
+use alk_pubsub_core::Bounds;
+use alk_pubsub_link::{AllowAll, Authorizer};
 
 /// What a relay is built with.
 pub(crate) struct Config {
@@ -17,7 +13,7 @@ pub(crate) struct Config {
     pub(crate) keep_alive: Duration,
     /// When clients are told to come back, picked at random for each.
     pub(crate) retry: RangeInclusive<Duration>,
-    pub(crate) authorize: Option<AuthorizeSubscribe>,
+    pub(crate) authorizer: Arc<dyn Authorizer>,
 }
 
 impl Default for Config {
@@ -28,7 +24,7 @@ impl Default for Config {
             allow_everything: false,
             keep_alive: Duration::from_secs(15),
             retry: Duration::from_secs(1)..=Duration::from_secs(5),
-            authorize: None,
+            authorizer: Arc::new(AllowAll),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use alk_pubsub_core::{Encoding, Event, Framing, Gap};
+use alk_pubsub_link::{Control, Wire};
 use bytes::Bytes;
 
 /// `event: <type>`, `data: <envelope>`, and the empty line that ends it.
@@ -42,11 +43,21 @@ pub(crate) const SUBSCRIBED: Bytes = Bytes::from_static(b": subscribed\n\n");
 
 pub(crate) const KEEP_ALIVE: Bytes = Bytes::from_static(b": keep-alive\n\n");
 
+/// A control message as an event of its own.
+pub(crate) fn control(control: &Control) -> Bytes {
+    // Only events can fail to be encoded, and none is in one of those that are sent here.
+    let json = control.encode(Wire::Json).unwrap_or_default();
+    [b"event: ", control.frame_type().as_bytes(), b"\ndata: ", &json, b"\n\n"].concat().into()
+}
+
 /// A gap as an event of its own.
 pub(crate) fn gap(gap: &Gap) -> Bytes {
-    let missed = gap.missed().map_or_else(|| "null".to_owned(), |missed| missed.to_string());
-    let payload = format!("{{\"reason\":\"{}\",\"missed\":{missed}}}", gap.reason());
-    format!("event: __gap\ndata: {{\"type\":\"__gap\",\"id\":\"\",\"payload\":{payload}}}\n\n").into()
+    control(&Control::Gap { reason: gap.reason().as_str().to_owned(), missed: gap.missed() })
+}
+
+/// The last event of a stream that is not to be opened again in the same way.
+pub(crate) fn close(reason: &str) -> Bytes {
+    control(&Control::Close { reason: reason.to_owned(), reconnect: false, retry_ms: None })
 }
 
 /// Tells the client when to come back.

@@ -14,19 +14,20 @@
 mod body;
 mod builder;
 mod config;
-mod denied;
 mod framing;
+mod listed;
 mod open;
 mod pieces;
 mod problem;
 mod publish;
 mod relay;
+mod rights;
 mod stats;
 mod sweep;
 mod topics;
 
+pub use alk_pubsub_link::{AllowAll, Authorizer, ConnectionInfo, Denied, Identity};
 pub use builder::SseRelayBuilder;
-pub use denied::Denied;
 pub use publish::{PublishBuilder, PublishHandler, PublishRate, PublishStats, publish};
 pub use relay::{SseRelay, handler};
 pub use stats::{Refused, SseStats};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use alk_pubsub_core::{Feed, Interest, RawSubscription};
+use alk_pubsub_link::ConnectionInfo;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::try_join_all;
@@ -10,9 +11,10 @@ use http::request::Parts;
 use http::{HeaderName, header};
 
 use crate::body::SseBody;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::relay::Shared;
-use crate::topics;
+use crate::rights::{self, Rights};
+use crate::{listed, topics};
 
 /// Subscribes to all topics of a request, or to none.
 pub(crate) async fn open(relay: &Arc<Shared>, request: &Parts) -> Result<Response, Problem> {
@@ -20,31 +22,34 @@ pub(crate) async fn open(relay: &Arc<Shared>, request: &Parts) -> Result<Respons
         return Err(Problem::shutting_down());
     }
     let interests = topics::parse(request.uri.query().unwrap_or_default(), &relay.config)?;
-    if let Some(authorize) = &relay.config.authorize {
-        for interest in &interests {
-            authorize(request, interest).map_err(|denied| {
-                let detail = format!("topic `{interest}`: {denied}");
-                Problem::new(Code::Forbidden, detail).with("topic", interest.to_string())
-            })?;
-        }
-    }
+    let info = listed::info(request, relay.new_id());
+    relay.config.authorizer.connect(&info).await?;
     // All at the same time: a transport may ask its server for all of them in one go.
-    let subscriptions = interests.into_iter().map(|interest| subscribe(relay, interest));
+    let subscriptions = interests.into_iter().map(|interest| subscribe(relay, &info, interest));
     let mut feed = Feed::new();
+    feed.set_filter(relay.config.authorizer.deliver(&info));
     for subscription in try_join_all(subscriptions).await? {
         feed.insert(subscription);
     }
+    let rights = Rights::new(relay.streams.list(info), relay.config.authorizer.clone());
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-cache, no-transform"),
         // Otherwise nginx keeps events until it has a buffer full of them.
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ];
-    Ok((headers, Body::new(SseBody::new(feed, relay.clone()))).into_response())
+    Ok((headers, Body::new(SseBody::new(feed, rights, relay.clone()))).into_response())
 }
 
-async fn subscribe(relay: &Shared, interest: Interest) -> Result<RawSubscription, Problem> {
+async fn subscribe(
+    relay: &Shared,
+    info: &ConnectionInfo,
+    interest: Interest,
+) -> Result<RawSubscription, Problem> {
     let topic = interest.to_string();
+    rights::may_subscribe(&*relay.config.authorizer, info, &interest)
+        .await
+        .map_err(|denied| Problem::from(denied).of_topic(topic.clone()))?;
     relay
         .target
         .subscribe_raw(interest, relay.config.bounds)

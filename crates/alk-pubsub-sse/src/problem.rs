@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use alk_pubsub_core::{Error, ErrorKind};
+use alk_pubsub_link::{Denied, ErrorCode};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 
 /// After what time a client may try again that met a hub which cannot answer now.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// How to authenticate, which a refusal with status 401 has to say.
+const INVALID_TOKEN: HeaderValue = HeaderValue::from_static("Bearer error=\"invalid_token\"");
 
 /// What was wrong: the error codes of the wire protocol, and those that only HTTP has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,10 +26,11 @@ pub(crate) enum Code {
     Unavailable,
     MediaType,
     TooSlow,
+    Expired,
 }
 
 impl Code {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::BadFrame,
         Self::BadTopic,
         Self::ReservedType,
@@ -35,6 +40,7 @@ impl Code {
         Self::Unavailable,
         Self::MediaType,
         Self::TooSlow,
+        Self::Expired,
     ];
 
     pub(crate) fn as_str(self) -> &'static str {
@@ -48,6 +54,7 @@ impl Code {
             Self::Unavailable => "unavailable",
             Self::MediaType => "unsupported_media_type",
             Self::TooSlow => "too_slow",
+            Self::Expired => "expired",
         }
     }
 
@@ -61,6 +68,7 @@ impl Code {
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::Expired => StatusCode::UNAUTHORIZED,
         }
     }
 }
@@ -103,6 +111,12 @@ impl Problem {
         self
     }
 
+    /// The same problem, with this topic.
+    pub(crate) fn of_topic(mut self, topic: String) -> Self {
+        self.detail = format!("topic `{topic}`: {}", self.detail);
+        self.with("topic", topic)
+    }
+
     /// The same problem, of this line of many.
     pub(crate) fn on_line(mut self, line: u64) -> Self {
         self.detail = format!("line {line}: {}", self.detail);
@@ -124,6 +138,17 @@ impl From<Error> for Problem {
     }
 }
 
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        let code = match denied.code() {
+            ErrorCode::Expired => Code::Expired,
+            ErrorCode::Unavailable => Code::Unavailable,
+            _ => Code::Forbidden,
+        };
+        Self::new(code, denied.reason())
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = self.code.status();
@@ -139,6 +164,9 @@ impl IntoResponse for Problem {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER.as_secs()));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, INVALID_TOKEN);
         }
         response
     }

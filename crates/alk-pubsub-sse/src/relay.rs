@@ -1,7 +1,9 @@
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use alk_pubsub_core::EventTarget;
+use alk_pubsub_core::{EventTarget, Interest};
+use alk_pubsub_link::ConnectionInfo;
 use axum::extract::Request;
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get};
@@ -9,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::builder::SseRelayBuilder;
 use crate::config::Config;
+use crate::listed::{Order, Streams};
 use crate::open::open;
 use crate::stats::{Counters, SseStats};
 use crate::sweep::Sweep;
@@ -31,8 +34,8 @@ use crate::sweep::Sweep;
 /// data: {"type":"__gap","id":"","payload":{"reason":"slow_consumer","missed":17}}
 /// ```
 ///
-/// A stream ends when the target is closed, when the relay is, and when the client goes, which unsubscribes at
-/// once. A handle, cheap to clone.
+/// A stream ends when the target is closed, when the relay is, when the client's [`Identity`](crate::Identity) expires, and when
+/// the client goes, which unsubscribes at once. A handle, cheap to clone.
 ///
 /// ```
 /// use alk_pubsub_core::InProcessEventTarget;
@@ -52,12 +55,28 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     pub(crate) closing: CancellationToken,
     pub(crate) sweep: Arc<Sweep>,
+    pub(crate) streams: Arc<Streams>,
+    next_id: AtomicU64,
+    /// Sets the ids of this relay apart from those of others.
+    run: u32,
 }
 
 impl Shared {
     pub(crate) fn new(target: Arc<dyn EventTarget>, config: Config) -> Self {
-        let (counters, closing, sweep) = (Counters::default(), CancellationToken::new(), Arc::default());
-        Self { target, config, counters, closing, sweep }
+        Self {
+            target,
+            config,
+            counters: Counters::default(),
+            closing: CancellationToken::new(),
+            sweep: Arc::default(),
+            streams: Arc::default(),
+            next_id: AtomicU64::new(1),
+            run: rand::random(),
+        }
+    }
+
+    pub(crate) fn new_id(&self) -> String {
+        format!("{:08x}-{}", self.run, self.next_id.fetch_add(1, Ordering::Relaxed))
     }
 }
 
@@ -97,6 +116,27 @@ impl SseRelay {
     /// [`SseStats::active`] says how many there are left.
     pub fn close(&self) {
         self.0.closing.cancel();
+    }
+
+    /// Ends streams: the client gets a `__close` event with the reason `disconnected`. Returns how many.
+    pub fn disconnect(&self, which: impl Fn(&ConnectionInfo) -> bool) -> usize {
+        self.0.streams.order(which, &Order::Disconnect)
+    }
+
+    /// Has the [`Authorizer`](crate::Authorizer) asked again about every topic of these streams, since rights may have changed.
+    /// Those that it does not allow any more end, each with an `__error` event, and with the last of them the stream. Returns
+    /// how many streams were told; each does it when its task runs next.
+    pub fn revoke(&self, which: impl Fn(&ConnectionInfo) -> bool) -> usize {
+        self.0.streams.order(which, &Order::AskAgain)
+    }
+
+    /// Ends topics: those of all streams for which `which` is true, each with an `__error` event, and with the last of them the
+    /// stream. Returns how many streams were told, which are all there are; each does it when its task runs next.
+    pub fn unsubscribe(
+        &self,
+        which: impl Fn(&ConnectionInfo, &Interest) -> bool + Send + Sync + 'static,
+    ) -> usize {
+        self.0.streams.order(|_| true, &Order::Unsubscribe(Arc::new(which)))
     }
 
     /// Counters since the relay was made.

@@ -80,12 +80,19 @@ mod tests {
     use std::time::Duration;
 
     use alk_pubsub_core::{Bounds, Encoding, Event, EventTarget, Feed, InProcessEventTarget, Topic};
+    use alk_pubsub_link::ConnectionInfo;
     use futures_util::FutureExt;
     use http_body::Body;
 
     use crate::body::SseBody;
     use crate::config::Config;
     use crate::relay::Shared;
+    use crate::rights::Rights;
+
+    fn rights(relay: &Shared) -> Rights {
+        let listed = relay.streams.list(ConnectionInfo::new("1", None));
+        Rights::new(listed, relay.config.authorizer.clone())
+    }
 
     const TOPICS: usize = 8;
     const BOUND: usize = 16 << 10;
@@ -100,7 +107,7 @@ mod tests {
             let topic: Topic = format!("t:{topic}").parse().unwrap();
             feed.insert(target.subscribe_raw(topic.into(), relay.config.bounds).await.unwrap());
         }
-        let mut body = pin!(SseBody::new(feed, relay.clone()));
+        let mut body = pin!(SseBody::new(feed, rights(&relay), relay.clone()));
         let mut read = || {
             let (mut next, mut bytes) =
                 (std::future::poll_fn(|cx| Poll::Ready(body.as_mut().poll_frame(cx))), 0);
@@ -136,7 +143,7 @@ mod tests {
                 let topic: Topic = topic.parse().unwrap();
                 feed.insert(target.subscribe_raw(topic.into(), bounds).await.unwrap());
             }
-            let body = SseBody::new(feed, relay.clone());
+            let body = SseBody::new(feed, rights(&relay), relay.clone());
             tokio::time::sleep(Duration::from_secs(3)).await;
             assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 1);
             drop(body);

@@ -6,8 +6,8 @@ mod common;
 
 use std::time::Duration;
 
-use alk_pubsub_core::{Dynamic, EventTarget, InProcessEventTarget, PubSub, Subscription};
-use alk_pubsub_sse::{Denied, PublishHandler, publish};
+use alk_pubsub_core::{Dynamic, EventTarget, InProcessEventTarget, PubSub, Subscription, Topic};
+use alk_pubsub_sse::{Authorizer, ConnectionInfo, Denied, PublishHandler, publish};
 use axum::Router;
 use common::Server;
 use serde_json::{Value, json};
@@ -87,15 +87,18 @@ async fn lines_are_published_while_they_arrive() {
     assert_eq!(client.answer().await.1["published"], 100);
 }
 
+struct NoSecrets;
+
+impl Authorizer for NoSecrets {
+    fn may_publish(&self, _: &ConnectionInfo, topic: &Topic) -> Result<(), Denied> {
+        if topic.to_string() == "secret:1" { Err(Denied::new("a secret")) } else { Ok(()) }
+    }
+}
+
 #[tokio::test]
 async fn a_refused_line_is_named_and_those_before_it_were_published() {
     let mut hub = Hub::start(|target| {
-        let build = PublishHandler::builder(target).max_frame_bytes(200);
-        let secret = |topic: &str| topic == "secret:1";
-        let authorize = move |_: &http::request::Parts, topic: &alk_pubsub_core::Topic| {
-            if secret(&topic.to_string()) { Err(Denied::default()) } else { Ok(()) }
-        };
-        build.authorize(authorize).build()
+        PublishHandler::builder(target).max_frame_bytes(200).authorizer(NoSecrets).build()
     })
     .await;
     let long = format!("{{\"type\":\"a\",\"payload\":\"{}\"}}", "x".repeat(200));
@@ -145,6 +148,22 @@ async fn one_bad_envelope_has_no_line() {
         let (head, problem) = client.post(media_type, line(1)).await;
         assert_eq!((head.status, &problem["code"]), (415, &json!("unsupported_media_type")), "{media_type}");
     }
+}
+
+#[tokio::test]
+async fn an_encoded_body_is_refused_and_not_taken_for_text() {
+    let mut hub = Hub::new().await;
+    for (coding, status) in [("gzip", 415), ("identity", 202)] {
+        let mut client = hub.server.connect().await;
+        let (length, body) = (line(1).len(), line(1));
+        let head = "POST /events HTTP/1.1\r\nHost: test\r\nContent-Type: application/json";
+        client
+            .send(format!("{head}\r\nContent-Encoding: {coding}\r\nContent-Length: {length}\r\n\r\n{body}"))
+            .await;
+        assert_eq!(client.answer().await.0.status, status, "{coding}");
+    }
+    assert_eq!(hub.received().await.1, 1);
+    assert_eq!(hub.publish.stats().published, 1);
 }
 
 #[tokio::test]

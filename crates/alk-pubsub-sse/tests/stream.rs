@@ -6,8 +6,8 @@ mod common;
 
 use std::time::Duration;
 
-use alk_pubsub_core::{Bounds, Encoding, Event, EventTarget, InProcessEventTarget, Overflow, Topic};
-use alk_pubsub_sse::{Denied, SseRelay, handler};
+use alk_pubsub_core::{Bounds, Encoding, Event, EventTarget, InProcessEventTarget, Interest, Overflow};
+use alk_pubsub_sse::{Authorizer, ConnectionInfo, Denied, SseRelay, handler};
 use axum::Router;
 use common::{Server, dispatch, event, until};
 use serde_json::json;
@@ -223,15 +223,19 @@ async fn silence_is_broken_by_comments() {
     }
 }
 
+struct NoSecrets;
+
+impl Authorizer for NoSecrets {
+    fn may_subscribe(&self, _: &ConnectionInfo, interest: &Interest) -> Result<(), Denied> {
+        let secret = interest.matches(&"secret:1".parse().unwrap());
+        if secret { Err(Denied::new("a secret")) } else { Ok(()) }
+    }
+}
+
 #[tokio::test]
 async fn refusals_are_problem_details() {
-    let relay = SseRelay::builder(InProcessEventTarget::in_process())
-        .max_topics(2)
-        .authorize(|request, interest| match interest.matches(&"secret:1".parse::<Topic>().unwrap()) {
-            true if request.headers.get("x-key").is_none() => Err(Denied::new("without a key")),
-            _ => Ok(()),
-        })
-        .build();
+    let relay =
+        SseRelay::builder(InProcessEventTarget::in_process()).max_topics(2).authorizer(NoSecrets).build();
     let server = serve(&relay).await;
     let mut client = server.connect().await;
     for (query, status, code, topic) in [

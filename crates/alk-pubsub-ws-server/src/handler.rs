@@ -1,5 +1,6 @@
 use std::net::SocketAddr;
 
+use alk_pubsub_link::{Denied, ErrorCode, Identity};
 use axum::extract::{ConnectInfo, Request};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any};
@@ -19,14 +20,15 @@ impl WsServerEventTarget {
     /// The handler of the endpoint that spokes connect to, for [`axum::Router::route`].
     ///
     /// Requests that are no upgrade get a `4xx` that says what is missing; when the hub is full, or shuts down, `503` with
-    /// `Retry-After`. A [`ConnectInfo<SocketAddr>`](ConnectInfo) of the request becomes the connection's
-    /// [`peer`](alk_pubsub_link::ConnectionInfo::peer).
+    /// `Retry-After`. Of the request's extensions, [`ConnectInfo<SocketAddr>`](ConnectInfo) becomes the connection's
+    /// [`peer`](alk_pubsub_link::ConnectionInfo::peer), and an [`Identity`] says who it is: authentication is done by a layer in
+    /// front of the handler, which puts it there.
     pub fn handler<S: Clone + Send + Sync + 'static>(&self) -> MethodRouter<S> {
         let hub = self.clone();
-        any(move |request: Request| async move { hub.upgrade(request) })
+        any(move |request: Request| async move { hub.upgrade(request).await })
     }
 
-    fn upgrade(&self, mut request: Request) -> Response {
+    async fn upgrade(&self, mut request: Request) -> Response {
         let handshake = match Handshake::check(request.method(), request.headers()) {
             Ok(handshake) => handshake,
             Err(rejection) => return rejection.into_response(),
@@ -34,14 +36,16 @@ impl WsServerEventTarget {
         let Some(upgrade) = request.extensions_mut().remove::<OnUpgrade>() else {
             return Rejection::NoUpgrade.into_response();
         };
-        let Some(place) = self.0.place() else {
-            let full = (StatusCode::SERVICE_UNAVAILABLE, "the hub takes no more connections now");
-            let mut response = full.into_response();
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
-            return response;
-        };
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
-        let connection = WsConnection::new(self.0.new_info(peer), &self.0);
+        let identity = request.extensions().get::<Identity>().cloned().unwrap_or_default();
+        let info = self.0.new_info(peer, identity);
+        if let Err(denied) = self.0.authorizer.connect(&info).await {
+            return denied_response(&denied);
+        }
+        let Some(place) = self.0.place() else {
+            return come_again("the hub takes no more connections now");
+        };
+        let connection = WsConnection::new(info, &self.0);
         let (hub, wire) = (self.0.clone(), handshake.wire());
         self.0.tasks.spawn(async move {
             match upgrade.await {
@@ -51,4 +55,19 @@ impl WsServerEventTarget {
         });
         handshake.response()
     }
+}
+
+fn denied_response(denied: &Denied) -> Response {
+    let reason = denied.reason().to_owned();
+    match denied.code() {
+        ErrorCode::Unavailable => come_again(reason),
+        ErrorCode::Expired => (StatusCode::UNAUTHORIZED, reason).into_response(),
+        _ => (StatusCode::FORBIDDEN, reason).into_response(),
+    }
+}
+
+fn come_again(reason: impl IntoResponse) -> Response {
+    let mut response = (StatusCode::SERVICE_UNAVAILABLE, reason).into_response();
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+    response
 }

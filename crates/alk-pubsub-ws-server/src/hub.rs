@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use alk_pubsub_core::EventTarget;
-use alk_pubsub_link::{Authorizer, ConnectionInfo, Limits, Session, SessionStats, Wire};
+use alk_pubsub_link::{Authorizer, ConnectionInfo, Identity, Limits, Session, SessionStats, Wire};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::task::TaskTracker;
 
@@ -88,9 +88,9 @@ impl Hub {
         free.then(|| Place(self.clone()))
     }
 
-    pub(crate) fn new_info(&self, peer: Option<SocketAddr>) -> ConnectionInfo {
+    pub(crate) fn new_info(&self, peer: Option<SocketAddr>, identity: Identity) -> ConnectionInfo {
         let number = self.next_id.fetch_add(1, Ordering::Relaxed);
-        ConnectionInfo::new(format!("{:08x}-{number}", self.run), peer)
+        ConnectionInfo::with_identity(format!("{:08x}-{number}", self.run), peer, identity)
     }
 
     /// Runs a connection to its end.

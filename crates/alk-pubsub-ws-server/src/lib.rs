@@ -14,7 +14,9 @@ mod spoke;
 mod stats;
 mod target;
 
-pub use alk_pubsub_link::{AllowAll, Authorizer, CloseCode, ConnectionInfo, Denied, ErrorCode, Limits};
+pub use alk_pubsub_link::{
+    AllowAll, Authorizer, BearerToken, CloseCode, ConnectionInfo, Denied, ErrorCode, Identity, Limits,
+};
 pub use builder::WsServerBuilder;
 pub use connection::{Disconnected, WsConnection};
 pub use spoke::SpokeEventTarget;

@@ -7,12 +7,12 @@ use alk_pubsub_core::{
     Bounds, Error, Event, EventListener, EventTarget, InProcessEventTarget, Interest, LatencyProbe,
     ListenerGuard, ListenerId, Published, RawSubscription, StateWatch, Stats, TargetFuture,
 };
-use alk_pubsub_link::{CloseCode, ErrorCode, Wire};
+use alk_pubsub_link::{CloseCode, ConnectionInfo, ErrorCode, Identity, Wire};
 use rand::Rng;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::builder::WsServerBuilder;
-use crate::connection::{Disconnected, Order, WsConnection};
+use crate::connection::{Disconnected, Order, Which, WsConnection};
 use crate::hub::Hub;
 use crate::stats::WsServerStats;
 
@@ -69,7 +69,7 @@ impl WsServerEventTarget {
         peer: Option<SocketAddr>,
     ) -> Option<WsConnection> {
         let place = self.0.place()?;
-        let connection = WsConnection::new(self.0.new_info(peer), &self.0);
+        let connection = WsConnection::new(self.0.new_info(peer, Identity::ANONYMOUS), &self.0);
         self.0.tasks.spawn(self.0.clone().run(io, Wire::Json, connection.clone(), place));
         Some(connection)
     }
@@ -78,6 +78,43 @@ impl WsServerEventTarget {
     pub fn remove_connection(&self, id: &str) -> bool {
         let connection = self.0.connections().get(id).cloned();
         connection.inspect(|connection| connection.close(CloseCode::Normal, "removed", None)).is_some()
+    }
+
+    /// Closes connections for good (1008, reason `disconnected`, no reconnect); returns how many.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// # let hub = alk_pubsub_ws_server::WsServerEventTarget::default();
+    /// hub.disconnect(|connection| connection.identity().subject() == Some("mallory"));
+    /// let yesterday = SystemTime::now() - Duration::from_secs(24 * 3600);
+    /// hub.disconnect(|connection| connection.since() < yesterday);
+    /// ```
+    pub fn disconnect(&self, which: impl Fn(&ConnectionInfo) -> bool) -> usize {
+        self.order(which, || Order::Close(CloseCode::Policy, "disconnected", None))
+    }
+
+    /// Has the [`Authorizer`](crate::Authorizer) asked again about every interest of these connections, since their rights may
+    /// have changed. Those that it does not allow any more end, and the spoke is told by an `__error` for each. Returns how many
+    /// connections were told; each does it when its task runs next.
+    pub fn revoke(&self, which: impl Fn(&ConnectionInfo) -> bool) -> usize {
+        self.order(which, || Order::AskAgain)
+    }
+
+    /// Ends interests: those of all connections for which `which` is true. The spoke is told by an `__error` with the code
+    /// `forbidden` for each, and may ask for it again. Returns how many connections were told, which are all there are; each does
+    /// it when its task runs next.
+    pub fn unsubscribe(
+        &self,
+        which: impl Fn(&ConnectionInfo, &Interest) -> bool + Send + Sync + 'static,
+    ) -> usize {
+        let which: Arc<Which> = Arc::new(which);
+        self.order(|_| true, || Order::Unsubscribe(which.clone()))
+    }
+
+    fn order(&self, which: impl Fn(&ConnectionInfo) -> bool, order: impl Fn() -> Order) -> usize {
+        // Foreign code and wake-ups run without the lock.
+        let connections = self.connections().into_iter().filter(|connection| which(connection.info()));
+        connections.map(|connection| connection.0.order(order())).count()
     }
 
     /// The connections there are now, in no order.

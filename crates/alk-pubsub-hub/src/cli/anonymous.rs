@@ -22,8 +22,8 @@ pub(crate) struct Rights {
     pub(crate) everything: bool,
 }
 
-pub(crate) const NO_PUBLISH: &str = "this hub lets nobody publish";
-pub(crate) const NO_SUBSCRIBE: &str = "this hub lets nobody subscribe";
+const NO_PUBLISH: &str = "this hub lets nobody publish";
+const NO_SUBSCRIBE: &str = "this hub lets nobody subscribe";
 const NO_EVERYTHING: &str = "everything at once is not allowed here";
 
 impl Rights {

@@ -12,7 +12,7 @@ mod serve;
 mod subscribe;
 
 pub use anonymous::Anonymous;
-pub(crate) use anonymous::{NO_PUBLISH, NO_SUBSCRIBE, Rights};
+pub(crate) use anonymous::Rights;
 pub use byte_size::ByteSize;
 pub use command::{Cli, Command};
 pub use hub_url::HubUrl;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use alk_pubsub::sse::{Denied, PublishHandler, PublishRate, SseRelay};
+use alk_pubsub::sse::{PublishHandler, PublishRate, SseRelay};
 use alk_pubsub::ws_server::{Limits, WsServerEventTarget};
 use alk_pubsub::{ConnectionState, EventTarget};
 use tokio_util::sync::CancellationToken;
@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::refusal::Refusals;
 use super::seats::Seats;
 use super::upstream::Upstream;
-use crate::cli::{NO_PUBLISH, NO_SUBSCRIBE, Rights, ServeArgs};
+use crate::cli::{Rights, ServeArgs};
 
 /// One event target, and all that stands in front of it.
 pub(crate) struct Hub {
@@ -63,19 +63,16 @@ impl Hub {
         let ws = WsServerEventTarget::builder(target.clone());
         let ws = ws.limits(limits).authorizer(rights).max_connections(usize::MAX).build();
 
-        let allow = |right: bool, otherwise| move || if right { Ok(()) } else { Err(Denied::new(otherwise)) };
-        let subscribe = allow(rights.subscribe, NO_SUBSCRIBE);
         let sse = SseRelay::builder(target.clone())
             .bounds(bounds)
             .max_topics(max_topics)
             .allow_everything(rights.everything)
-            .authorize(move |_, _| subscribe())
+            .authorizer(rights)
             .build();
 
-        let may_publish = allow(rights.publish, NO_PUBLISH);
         let mut publish = PublishHandler::builder(target.clone())
             .max_frame_bytes(arguments.max_frame.bytes())
-            .authorize(move |_, _| may_publish());
+            .authorizer(rights);
         if let Some(rate) = max_publish_rate {
             publish = publish.max_rate(rate);
         }

@@ -1,7 +1,9 @@
-use std::any::Any;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
+
+use super::identity::Identity;
 
 /// What is known of a connection, for [`Authorizer`](crate::Authorizer)s and callbacks. Cheap to clone.
 #[derive(Clone)]
@@ -10,22 +12,20 @@ pub struct ConnectionInfo(Arc<Inner>);
 struct Inner {
     id: String,
     peer: Option<SocketAddr>,
-    context: Option<Box<dyn Any + Send + Sync>>,
+    since: SystemTime,
+    identity: RwLock<Identity>,
 }
 
 impl ConnectionInfo {
-    /// A connection of this id, from this address.
+    /// An anonymous connection of this id, from this address, made now.
     pub fn new(id: impl Into<String>, peer: Option<SocketAddr>) -> Self {
-        Self(Arc::new(Inner { id: id.into(), peer, context: None }))
+        Self::with_identity(id, peer, Identity::ANONYMOUS)
     }
 
-    /// As [`new`](Self::new), with something that was found out when the connection was made: a user, a session.
-    pub fn with_context(
-        id: impl Into<String>,
-        peer: Option<SocketAddr>,
-        context: impl Any + Send + Sync,
-    ) -> Self {
-        Self(Arc::new(Inner { id: id.into(), peer, context: Some(Box::new(context)) }))
+    /// A connection of this id, from this address, made now by this somebody.
+    pub fn with_identity(id: impl Into<String>, peer: Option<SocketAddr>, identity: Identity) -> Self {
+        let identity = RwLock::new(identity);
+        Self(Arc::new(Inner { id: id.into(), peer, since: SystemTime::now(), identity }))
     }
 
     /// The connection's id, which it is told in its `__welcome`.
@@ -40,19 +40,29 @@ impl ConnectionInfo {
         self.0.peer
     }
 
-    /// What was found out when the connection was made, if it was a `T`.
+    /// When it was made.
     #[must_use]
-    pub fn context<T: Any>(&self) -> Option<&T> {
-        self.0.context.as_deref().and_then(|context| (context as &dyn Any).downcast_ref())
+    pub fn since(&self) -> SystemTime {
+        self.0.since
+    }
+
+    /// Who it is now: a [refresh](crate::Authorizer::refresh) puts another in its place, of the same subject.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        self.0.identity.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_identity(&self, identity: Identity) {
+        *self.0.identity.write().unwrap_or_else(PoisonError::into_inner) = identity;
     }
 }
 
 impl fmt::Debug for ConnectionInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The context may hold a secret.
         f.debug_struct("ConnectionInfo")
             .field("id", &self.0.id)
             .field("peer", &self.0.peer)
+            .field("identity", &self.identity())
             .finish_non_exhaustive()
     }
 }

@@ -2,6 +2,9 @@
 
 mod authorizer;
 mod connection;
+mod denied;
+mod expiry;
+mod identity;
 mod limits;
 mod machine;
 mod options;
@@ -9,8 +12,11 @@ mod rate;
 mod serve;
 mod session;
 
-pub use authorizer::{AllowAll, Authorizer, Denied};
+pub use authorizer::{AllowAll, Authorizer};
 pub use connection::ConnectionInfo;
+pub use denied::Denied;
+pub use expiry::{Due, Expiry};
+pub use identity::Identity;
 pub use limits::Limits;
 pub use machine::{Effect, Machine, Token};
 pub use options::ServeOptions;

@@ -2,34 +2,39 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alk_pubsub_core::{EventTarget, Topic};
-use http::request::Parts;
+use alk_pubsub_core::EventTarget;
+use alk_pubsub_link::{AllowAll, Authorizer};
 
 use super::handler::PublishHandler;
-use crate::denied::Denied;
-
-pub(super) type AuthorizePublish = Arc<dyn Fn(&Parts, &Topic) -> Result<(), Denied> + Send + Sync>;
 
 /// What a handler is built with.
 pub(super) struct Config {
     pub(super) max_frame_bytes: usize,
     pub(super) max_rate: Option<u32>,
     pub(super) line_timeout: Duration,
-    pub(super) authorize: Option<AuthorizePublish>,
+    pub(super) authorizer: Arc<dyn Authorizer>,
 }
 
 /// Sets up a [`PublishHandler`].
 ///
 /// ```
-/// use alk_pubsub_core::InProcessEventTarget;
-/// use alk_pubsub_sse::{Denied, PublishHandler};
+/// use alk_pubsub_core::{InProcessEventTarget, Topic};
+/// use alk_pubsub_sse::{Authorizer, ConnectionInfo, Denied, PublishHandler};
+///
+/// struct OnlyStatus;
+///
+/// impl Authorizer for OnlyStatus {
+///     fn may_publish(&self, _: &ConnectionInfo, topic: &Topic) -> Result<(), Denied> {
+///         match topic.event_type().as_str() {
+///             "session.status" => Ok(()),
+///             _ => Err(Denied::new("only session.status is published here")),
+///         }
+///     }
+/// }
 ///
 /// let handler = PublishHandler::builder(InProcessEventTarget::in_process())
 ///     .max_frame_bytes(4 << 10)
-///     .authorize(|_, topic| match topic.event_type().as_str() {
-///         "session.status" => Ok(()),
-///         _ => Err(Denied::new("only session.status is published here")),
-///     })
+///     .authorizer(OnlyStatus)
 ///     .build();
 /// ```
 #[must_use = "a builder builds nothing until `build` is called"]
@@ -44,7 +49,7 @@ impl PublishBuilder {
             max_frame_bytes: 64 << 10,
             max_rate: None,
             line_timeout: Duration::from_secs(60),
-            authorize: None,
+            authorizer: Arc::new(AllowAll),
         };
         Self { target: Arc::new(target), config }
     }
@@ -68,12 +73,11 @@ impl PublishBuilder {
         self
     }
 
-    /// Asks this hook for every event. It must not block. Default: everybody may publish everything.
-    pub fn authorize(
-        mut self,
-        authorize: impl Fn(&Parts, &Topic) -> Result<(), Denied> + Send + Sync + 'static,
-    ) -> Self {
-        self.config.authorize = Some(Arc::new(authorize));
+    /// Who may publish what. Who a request comes from is said by a layer in front of the handler, which puts an
+    /// [`Identity`](alk_pubsub_link::Identity) into its extensions; lines that come after its end are refused. Default: everybody
+    /// may publish everything.
+    pub fn authorizer(mut self, authorizer: impl Authorizer) -> Self {
+        self.config.authorizer = Arc::new(authorizer);
         self
     }
 

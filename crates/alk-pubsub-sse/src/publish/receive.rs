@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use alk_pubsub_core::{Encoding, Event};
+use alk_pubsub_link::{ConnectionInfo, Denied};
 use axum::body::{Body, BodyDataStream};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -15,6 +16,7 @@ use super::answer::Tally;
 use super::handler::Shared;
 use super::lines::{Lines, TooLong};
 use super::rate::PublishRate;
+use crate::listed;
 use crate::problem::{Code, Problem};
 
 /// How many events are published before others get a turn.
@@ -28,6 +30,8 @@ const LINGER_BYTES: usize = 16 << 20;
 pub(super) struct Receiving<'a> {
     shared: &'a Shared,
     request: &'a Parts,
+    info: ConnectionInfo,
+    expires: Option<Instant>,
     body: BodyDataStream,
     rate: Option<PublishRate>,
     tally: Tally,
@@ -39,10 +43,20 @@ impl<'a> Receiving<'a> {
             let of_connection = request.extensions.get::<PublishRate>().cloned();
             of_connection.unwrap_or_else(|| PublishRate::per_second(rate))
         });
-        Self { shared, request, body: body.into_data_stream(), rate, tally: Tally::default() }
+        // Nothing refers to a request later, so it needs no id.
+        let info = listed::info(request, "");
+        let expires = info.identity().expires();
+        Self { shared, request, info, expires, body: body.into_data_stream(), rate, tally: Tally::default() }
     }
 
     pub(super) async fn run(&mut self) -> Result<(), Problem> {
+        self.shared.config.authorizer.connect(&self.info).await?;
+        if self.request.headers.get_all(header::CONTENT_ENCODING).iter().any(|coding| coding != "identity") {
+            return Err(Problem::new(
+                Code::MediaType,
+                "send the body as it is: no content-encoding is taken",
+            ));
+        }
         let content_type = self.request.headers.get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
@@ -150,12 +164,14 @@ impl<'a> Receiving<'a> {
 
     async fn publish(&mut self, envelope: Bytes) -> Result<(), Problem> {
         let event = Event::from_encoded(Encoding::JSON, envelope)?;
-        if let Some(authorize) = &self.shared.config.authorize {
-            authorize(self.request, event.topic()).map_err(|denied| {
-                let topic = event.topic().to_string();
-                Problem::new(Code::Forbidden, format!("topic `{topic}`: {denied}")).with("topic", topic)
-            })?;
+        if self.expires.is_some_and(|end| Instant::now() >= end) {
+            return Err(Denied::expired("the credentials of this request have expired").into());
         }
+        self.shared
+            .config
+            .authorizer
+            .may_publish(&self.info, event.topic())
+            .map_err(|denied| Problem::from(denied).of_topic(event.topic().to_string()))?;
         if let Some(rate) = &self.rate {
             let taken = self.shared.closing.run_until_cancelled(rate.take()).await;
             taken.ok_or_else(Problem::shutting_down)?;

@@ -45,6 +45,8 @@ pub(crate) struct Shared {
 
 #[derive(Default)]
 struct Orders {
+    ask_again: bool,
+    unsubscribe: Vec<Arc<Which>>,
     close: Option<Order>,
     /// Events for this spoke alone.
     events: VecDeque<Event>,
@@ -53,13 +55,30 @@ struct Orders {
     gone: bool,
 }
 
+/// Which interests of which connections.
+pub(crate) type Which = dyn Fn(&ConnectionInfo, &Interest) -> bool + Send + Sync;
+
 /// What a connection is told to do.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub(crate) enum Order {
+    /// Ask the authorizer again about all interests.
+    AskAgain,
+    /// End these interests.
+    Unsubscribe(Arc<Which>),
     /// Close with a close frame, and come back after so many milliseconds, if that.
     Close(CloseCode, &'static str, Option<u64>),
     /// End at once.
     Cut,
+}
+
+/// What a connection has been told since it last asked.
+#[derive(Default)]
+pub(crate) struct Told {
+    pub(crate) ask_again: bool,
+    pub(crate) unsubscribe: Vec<Arc<Which>>,
+    pub(crate) close: Option<Order>,
+    pub(crate) gap: Option<Gap>,
+    pub(crate) events: VecDeque<Event>,
 }
 
 impl Shared {
@@ -81,8 +100,13 @@ impl Shared {
 
     pub(crate) fn order(&self, order: Order) {
         let mut orders = self.orders();
-        if !matches!(orders.close, Some(Order::Cut)) {
-            orders.close = Some(order);
+        match order {
+            Order::AskAgain => orders.ask_again = true,
+            // Those of a connection that is about to go are nobody's business any more.
+            Order::Unsubscribe(which) if !orders.gone => orders.unsubscribe.push(which),
+            Order::Unsubscribe(_) => {}
+            Order::Close(..) if matches!(orders.close, Some(Order::Cut)) => {}
+            Order::Close(..) | Order::Cut => orders.close = Some(order),
         }
         drop(orders);
         self.task.wake();
@@ -112,21 +136,22 @@ impl Shared {
     }
 
     /// For the connection's task: what it was told since it last asked. The task is woken for what comes later.
-    pub(crate) fn take_orders(
-        &self,
-        waker: &std::task::Waker,
-        room: bool,
-    ) -> (Option<Order>, Option<Gap>, VecDeque<Event>) {
+    pub(crate) fn take_orders(&self, waker: &std::task::Waker, room: bool) -> Told {
         self.task.register(waker);
         let mut orders = self.orders();
-        let close = orders.close.take();
-        if !room || (orders.missed == 0 && orders.events.is_empty()) {
-            return (close, None, VecDeque::new());
+        let mut told = Told {
+            ask_again: std::mem::take(&mut orders.ask_again),
+            unsubscribe: std::mem::take(&mut orders.unsubscribe),
+            close: orders.close.take(),
+            ..Told::default()
+        };
+        if room && (orders.missed > 0 || !orders.events.is_empty()) {
+            let missed = std::mem::take(&mut orders.missed);
+            orders.bytes = 0;
+            told.gap = (missed > 0).then(|| Gap::new(GapReason::Overflow, Some(missed)));
+            told.events = std::mem::take(&mut orders.events);
         }
-        let missed = std::mem::take(&mut orders.missed);
-        orders.bytes = 0;
-        let gap = (missed > 0).then(|| Gap::new(GapReason::Overflow, Some(missed)));
-        (close, gap, std::mem::take(&mut orders.events))
+        told
     }
 
     /// For the connection's task, at its end.

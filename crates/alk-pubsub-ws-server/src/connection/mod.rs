@@ -7,5 +7,5 @@ mod outgoing;
 mod task;
 
 pub use handle::{Disconnected, WsConnection};
-pub(crate) use handle::{Order, Shared};
+pub(crate) use handle::{Order, Shared, Which};
 pub(crate) use task::Connection;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use alk_pubsub_core::{Framing, Gap, GapReason};
+use alk_pubsub_core::{Framing, Gap, GapReason, Interest};
 use alk_pubsub_link::{CloseCode, ErrorCode, Limits, LinkFraming, Outbox, Refusal, Session};
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -84,8 +84,17 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         let mut this = self.project();
         let mut done = false;
 
-        let (order, gap, events) = this.shared.take_orders(cx.waker(), this.outgoing.bytes() < BATCH);
-        match order {
+        let told = this.shared.take_orders(cx.waker(), this.outgoing.bytes() < BATCH);
+        if told.ask_again {
+            this.session.ask_again(this.outgoing);
+        }
+        for which in told.unsubscribe {
+            let info = &this.shared.info;
+            let which = |interest: &Interest| which(info, interest);
+            let message = "the hub has unsubscribed it";
+            this.session.end_interests(&which, ErrorCode::Forbidden, message, this.outgoing);
+        }
+        match told.close {
             Some(Order::Cut) => return Err(Disconnected::ByHub),
             Some(Order::Close(code, reason, retry_ms)) => {
                 // What was published before goes first, as far as it would be written soon.
@@ -94,12 +103,12 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
                 {}
                 this.session.close(code, reason, retry_ms, this.outgoing);
             }
-            None => {}
+            _ => {}
         }
-        if let Some(gap) = gap {
+        if let Some(gap) = told.gap {
             this.session.tell_gap(gap, this.outgoing);
         }
-        for event in events {
+        for event in told.events {
             if let Ok(envelope) = event.encode(this.framing.encoding()) {
                 let mut frame = Vec::with_capacity(envelope.len() + 16);
                 this.framing.frame(&event, &envelope, &mut frame);

@@ -23,7 +23,10 @@ pub(crate) async fn in_time<T>(future: impl Future<Output = T>) -> T {
 }
 
 pub(crate) async fn start(hub: &WsServerEventTarget) -> SocketAddr {
-    let app = axum::Router::new().route("/ws", hub.handler());
+    serve_app(axum::Router::new().route("/ws", hub.handler())).await
+}
+
+pub(crate) async fn serve_app(app: axum::Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let listener = listener.tap_io(|socket| {

@@ -1,7 +1,7 @@
 use alk_pubsub_core::{Event, Interest};
 
 use crate::close_code::CloseCode;
-use crate::frame::Control;
+use crate::frame::{BearerToken, Control};
 
 /// What the surroundings of a [`Machine`](super::Machine) are to do, in this order.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub enum Effect {
     Unsubscribe(Interest),
     /// Dispatch to the target and say how it went by [`Machine::published`](super::Machine::published).
     Publish(Option<String>, Event),
+    /// Have a new token looked at and say how it went by [`Machine::refreshed`](super::Machine::refreshed).
+    Refresh(String, BearerToken),
     /// Send nothing more, and close.
     Close(CloseCode, &'static str),
 }

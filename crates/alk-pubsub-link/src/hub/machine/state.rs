@@ -17,35 +17,40 @@ use crate::hub::rate::Rate;
 /// The version of the protocol.
 const PROTOCOL: u32 = 1;
 
+/// How many requests may wait for their answers even where fewer topics are allowed.
+const LEAST_REQUESTS: usize = 64;
+
 /// The hub's end of one link.
 ///
 /// Call a method for what has happened, then carry out the [`Effect`]s it has left in `effects`.
 pub struct Machine {
-    connection: ConnectionInfo,
+    pub(super) connection: ConnectionInfo,
     limits: Arc<Limits>,
-    authorizer: Arc<dyn Authorizer>,
-    interests: HashMap<Interest, Standing>,
-    requests: HashMap<u64, Request>,
+    pub(super) authorizer: Arc<dyn Authorizer>,
+    pub(super) interests: HashMap<Interest, Standing>,
+    pub(super) requests: HashMap<u64, Request>,
     next: u64,
     control_rate: Rate,
     publish_rate: Option<Rate>,
     bad_frames: u32,
-    closed: bool,
+    /// Whether a token is being looked at.
+    pub(super) refreshing: bool,
+    pub(super) closed: bool,
 }
 
-enum Standing {
+pub(super) enum Standing {
     /// Asked for upstream; these requests wait for it.
     Pending(Token, Vec<u64>),
     Active,
 }
 
 /// A `__subscribe` that is not answered yet.
-struct Request {
-    reference: String,
+pub(super) struct Request {
+    pub(super) reference: String,
     /// Interests that are not decided yet, and one more while the request is being read.
     open: usize,
-    granted: Vec<String>,
-    refused: bool,
+    pub(super) granted: Vec<String>,
+    pub(super) refused: bool,
 }
 
 impl Machine {
@@ -73,6 +78,7 @@ impl Machine {
             requests: HashMap::new(),
             next: 0,
             bad_frames: 0,
+            refreshing: false,
             closed: false,
         }
     }
@@ -176,9 +182,9 @@ impl Machine {
             return self.publish(Some(reference), event, now, effects);
         }
         let reference = match &control {
-            Control::Subscribe { reference, .. } | Control::Unsubscribe { reference, .. } => {
-                reference.clone()
-            }
+            Control::Subscribe { reference, .. }
+            | Control::Unsubscribe { reference, .. }
+            | Control::Refresh { reference, .. } => reference.clone(),
             other => {
                 let refusal = Refusal {
                     reference: String::new(),
@@ -190,14 +196,9 @@ impl Machine {
             }
         };
         if !self.control_rate.allow(now) {
-            let message = format!(
-                "more than {} control frames a second; wait before the next one",
-                self.limits.control_rate
-            );
-            return refuse(
-                Refusal { reference, code: ErrorCode::RateLimited, message, topic: None },
-                effects,
-            );
+            let most = self.limits.control_rate;
+            let message = format!("more than {most} control frames a second; wait before the next one");
+            return rate_limited(reference, message, effects);
         }
         match control {
             Control::Subscribe { topics, .. } | Control::Unsubscribe { topics, .. }
@@ -209,6 +210,13 @@ impl Machine {
             }
             Control::Subscribe { topics, .. } => self.subscribe(reference, topics, effects),
             Control::Unsubscribe { topics, .. } => self.unsubscribe(reference, topics, effects),
+            Control::Refresh { .. } if self.refreshing => {
+                rate_limited(reference, "another token is being looked at".to_owned(), effects);
+            }
+            Control::Refresh { token, .. } => {
+                self.refreshing = true;
+                effects.push(Effect::Refresh(reference, token));
+            }
             _ => {}
         }
     }
@@ -219,6 +227,11 @@ impl Machine {
     }
 
     fn subscribe(&mut self, reference: String, topics: Vec<String>, effects: &mut Vec<Effect>) {
+        // Who asks again and again for what is under way fills no memory.
+        if self.requests.len() >= self.limits.max_topics.max(LEAST_REQUESTS) {
+            let message = "too many requests wait for their answers".to_owned();
+            return rate_limited(reference, message, effects);
+        }
         let request = self.next;
         self.next += 1;
         self.requests.insert(request, Request { reference, open: 1, granted: Vec::new(), refused: false });
@@ -250,14 +263,19 @@ impl Machine {
         match self.interests.get_mut(&interest) {
             Some(Standing::Active) => return Ok(true),
             Some(Standing::Pending(_, waiting)) => {
-                waiting.push(request);
+                if waiting.last() == Some(&request) {
+                    // Named twice in one request, and counted already.
+                    self.answered(request, effects);
+                } else {
+                    waiting.push(request);
+                }
                 return Ok(false);
             }
             None => {}
         }
         self.authorizer
             .may_subscribe(&self.connection, &interest)
-            .map_err(|denied| (ErrorCode::Forbidden, denied.reason().to_owned()))?;
+            .map_err(|denied| (denied.code(), denied.reason().to_owned()))?;
         if self.interests.len() >= self.limits.max_topics {
             let message = format!("a connection may have {} topics", self.limits.max_topics);
             return Err((ErrorCode::TooManyTopics, message));
@@ -270,7 +288,7 @@ impl Machine {
     }
 
     /// One topic of a request is granted or refused.
-    fn decide(
+    pub(super) fn decide(
         &mut self,
         request: u64,
         topic: String,
@@ -347,16 +365,12 @@ impl Machine {
         {
             let most = self.limits.max_publish_rate.unwrap_or_default();
             let message = format!("more than {most} events a second");
-            let reference = reference.unwrap_or_default();
-            return refuse(
-                Refusal { reference, code: ErrorCode::RateLimited, message, topic: None },
-                effects,
-            );
+            return rate_limited(reference.unwrap_or_default(), message, effects);
         }
         match self.authorizer.may_publish(&self.connection, event.topic()) {
             Ok(()) => effects.push(Effect::Publish(reference, event)),
             Err(denied) => {
-                let (code, message) = (ErrorCode::Forbidden, denied.reason().to_owned());
+                let (code, message) = (denied.code(), denied.reason().to_owned());
                 // With a topic and without a reference it would say that an interest has ended.
                 let topic = reference.is_some().then(|| event.topic().to_string());
                 let reference = reference.unwrap_or_default();
@@ -374,7 +388,11 @@ impl Machine {
     }
 }
 
-fn refuse(refusal: Refusal, effects: &mut Vec<Effect>) {
+fn rate_limited(reference: String, message: String, effects: &mut Vec<Effect>) {
+    refuse(Refusal { reference, code: ErrorCode::RateLimited, message, topic: None }, effects);
+}
+
+pub(super) fn refuse(refusal: Refusal, effects: &mut Vec<Effect>) {
     let Refusal { reference, code, message, topic } = refusal;
     effects.push(Effect::Send(Control::Error { reference, code: code.as_str().to_owned(), message, topic }));
 }

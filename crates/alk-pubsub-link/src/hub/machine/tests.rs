@@ -1,6 +1,7 @@
 //! The hub's end as a table: what arrives, and what is done about it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use alk_pubsub_core::{Error, ErrorKind, Gap, GapReason, Interest, Published, Receivers, Topic};
@@ -10,16 +11,23 @@ use tokio::time::Instant;
 use super::{Effect, Machine, Token};
 use crate::code::ErrorCode;
 use crate::frame::{Frame, Wire};
-use crate::hub::authorizer::{Authorizer, Denied};
+use crate::hub::authorizer::Authorizer;
 use crate::hub::connection::ConnectionInfo;
+use crate::hub::denied::Denied;
 use crate::hub::limits::Limits;
 
-/// Types that start with `no` are not for anybody.
-struct NoNo;
+mod rights;
+
+/// Types that start with `no` are not for anybody; `late` is while nobody says otherwise.
+#[derive(Default)]
+struct NoNo {
+    no_late: AtomicBool,
+}
 
 impl Authorizer for NoNo {
     fn may_subscribe(&self, _: &ConnectionInfo, interest: &Interest) -> Result<(), Denied> {
-        if interest.to_string().starts_with("no") { Err(Denied::new("no")) } else { Ok(()) }
+        let late = interest.to_string().starts_with("late") && self.no_late.load(Ordering::Relaxed);
+        if late || interest.to_string().starts_with("no") { Err(Denied::new("no")) } else { Ok(()) }
     }
 
     fn may_publish(&self, _: &ConnectionInfo, topic: &Topic) -> Result<(), Denied> {
@@ -28,6 +36,7 @@ impl Authorizer for NoNo {
 }
 
 struct Test {
+    authorizer: Arc<NoNo>,
     machine: Machine,
     now: Instant,
     /// Subscriptions that the target has not decided on.
@@ -44,8 +53,9 @@ impl Test {
         change(&mut limits);
         let mut effects = Vec::new();
         let connection = ConnectionInfo::new("c", None);
-        let machine = Machine::new(connection, Arc::new(limits), Arc::new(NoNo), &mut effects);
-        let mut test = Self { machine, now: Instant::now(), asked: Vec::new() };
+        let authorizer = Arc::<NoNo>::default();
+        let machine = Machine::new(connection, Arc::new(limits), authorizer.clone(), &mut effects);
+        let mut test = Self { authorizer, machine, now: Instant::now(), asked: Vec::new() };
         let welcome = test.seen(effects);
         assert_eq!(welcome.len(), 1);
         assert_eq!(welcome[0]["type"], "__welcome");
@@ -73,6 +83,7 @@ impl Test {
             Effect::Publish(reference, event) => {
                 json!({"publish": event.topic().to_string(), "reference": reference})
             }
+            Effect::Refresh(reference, token) => json!({"refresh": token.as_str(), "reference": reference}),
             Effect::Close(code, reason) => json!({"close": code.code(), "reason": reason}),
         });
         seen.collect()

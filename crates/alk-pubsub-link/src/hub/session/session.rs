@@ -1,70 +1,30 @@
-//! The hub's end of a link at work: the machine, the target it serves, and the events on their way to the spoke.
-
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use alk_pubsub_core::{
-    Error, EventTarget, Feed, FeedItem, Framing, Gap, GapReason, Interest, LatencySample, Overflow,
-    Published, RawSubscription, TargetFuture,
+    Error, EventTarget, Feed, FeedItem, Gap, GapReason, Interest, Overflow, Published, RawSubscription,
+    TargetFuture,
 };
-use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::{AbortHandle, Abortable, Aborted};
 use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
 
-use super::authorizer::Authorizer;
-use super::connection::ConnectionInfo;
-use super::limits::Limits;
-use super::machine::{Effect, Machine, Token};
+use super::contract::{LinkFraming, Outbox, SessionStats};
+use super::rights::Refreshing;
 use crate::close_code::CloseCode;
-use crate::frame::{Control, Frame, Wire};
-
-/// How frames stand on a pipe: what a pipe puts around each.
-pub trait LinkFraming: Framing {
-    /// The encoding of the frames.
-    fn wire(&self) -> Wire;
-
-    /// Appends a frame, given its encoding, as it stands on the pipe.
-    fn wrap(&self, frame: &[u8], out: &mut Vec<u8>);
-}
-
-/// Where a session leaves what is to be sent.
-pub trait Outbox {
-    /// Frames as they stand on the pipe, to be written behind what was left here before.
-    fn write(&mut self, frames: Bytes);
-
-    /// An event in what was written last is timed: [`written`](LatencySample::written) is to be called when it was sent. The
-    /// provided method does not.
-    fn timed(&mut self, sample: LatencySample) {
-        let _ = sample;
-    }
-
-    /// The pipe is to be closed when everything was written. Nothing follows.
-    fn close(&mut self, code: CloseCode, reason: &'static str);
-}
-
-/// Counters that the sessions of a hub share.
-#[derive(Debug, Default)]
-pub struct SessionStats {
-    /// Frames received.
-    pub frames_in: AtomicU64,
-    /// Events sent.
-    pub events_out: AtomicU64,
-    /// Events received for publishing.
-    pub published: AtomicU64,
-    /// Events that connections missed.
-    pub missed: AtomicU64,
-    /// Gaps that connections were told of.
-    pub gaps: AtomicU64,
-    /// Refusals by [`ErrorCode`](crate::ErrorCode), in the order of [`ErrorCode::ALL`](crate::ErrorCode::ALL).
-    pub refused: [AtomicU64; 9],
-}
+use crate::code::ErrorCode;
+use crate::frame::{Control, Frame};
+use crate::hub::authorizer::Authorizer;
+use crate::hub::connection::ConnectionInfo;
+use crate::hub::expiry::Expiry;
+use crate::hub::limits::Limits;
+use crate::hub::machine::{Effect, Machine, Token};
 
 type Subscribing =
     Abortable<Pin<Box<dyn Future<Output = (Token, Interest, Result<RawSubscription, Error>)> + Send>>>;
@@ -75,20 +35,23 @@ type Publishing = Pin<Box<dyn Future<Output = (Option<String>, Result<Published,
 /// Call [`receive`](Self::receive) for each frame that arrives while [`wants_input`](Self::wants_input), and
 /// [`poll`](Self::poll) for what is to be sent. Dropping it unsubscribes everything.
 pub struct Session {
-    target: Arc<dyn EventTarget>,
-    machine: Machine,
+    pub(super) target: Arc<dyn EventTarget>,
+    pub(super) machine: Machine,
     framing: Arc<dyn LinkFraming>,
-    limits: Arc<Limits>,
+    pub(super) limits: Arc<Limits>,
+    pub(super) authorizer: Arc<dyn Authorizer>,
     stats: Arc<SessionStats>,
-    feed: Feed,
+    pub(super) feed: Feed,
+    pub(super) expiry: Expiry,
+    pub(super) refreshing: Option<Box<Refreshing>>,
     // Both are boxed since most sessions are idle most of the time, and there may be very many.
     subscribing: Option<Box<FuturesUnordered<Subscribing>>>,
     /// What is being subscribed, to be given up when it is not wanted any more.
     aborts: HashMap<Interest, (Token, AbortHandle)>,
     publishing: Option<Box<FuturesUnordered<Publishing>>>,
-    effects: Vec<Effect>,
+    pub(super) effects: Vec<Effect>,
     overflowed: bool,
-    closed: bool,
+    pub(super) closed: bool,
 }
 
 impl Session {
@@ -103,14 +66,20 @@ impl Session {
         out: &mut dyn Outbox,
     ) -> Self {
         let mut effects = Vec::new();
-        let machine = Machine::new(connection, limits.clone(), authorizer, &mut effects);
+        let expiry = Expiry::of(&connection.identity());
+        let mut feed = Feed::new();
+        feed.set_filter(authorizer.deliver(&connection));
+        let machine = Machine::new(connection, limits.clone(), authorizer.clone(), &mut effects);
         let mut session = Self {
             target,
             machine,
             framing,
             limits,
+            authorizer,
             stats,
-            feed: Feed::new(),
+            feed,
+            expiry,
+            refreshing: None,
             subscribing: None,
             aborts: HashMap::new(),
             publishing: None,
@@ -165,7 +134,8 @@ impl Session {
         if self.closed {
             return Poll::Pending;
         }
-        let mut done = self.poll_subscribing(cx);
+        let mut done = self.poll_rights(cx);
+        done |= self.poll_subscribing(cx);
         done |= self.poll_publishing(cx);
         if done {
             self.carry_out(out);
@@ -238,7 +208,7 @@ impl Session {
     fn poll_feed(&mut self, cx: &mut Context<'_>, most_bytes: usize, out: &mut dyn Outbox) -> bool {
         let Self { feed, framing, machine, effects, stats, overflowed, limits, .. } = self;
         let framing = &**framing;
-        let mut ended = false;
+        let (mut ended, mut taken_away) = (false, Vec::new());
         let mut events_out = 0;
         let polled = feed.poll_items(cx, framing, most_bytes, &mut |item| match item {
             FeedItem::Frames { bytes, events } => {
@@ -258,6 +228,7 @@ impl Session {
                     }
                 }
             }
+            FeedItem::Ended { interest, error: Some(error) } => taken_away.push((interest, error)),
             _ => ended = true,
         });
         if events_out > 0 {
@@ -269,6 +240,9 @@ impl Session {
             } else {
                 self.close(CloseCode::GoingAway, "closed", None, out);
             }
+        }
+        if !taken_away.is_empty() {
+            self.taken_away(taken_away, out);
         }
         polled.is_ready()
     }
@@ -282,7 +256,7 @@ impl Session {
         }
     }
 
-    fn carry_out(&mut self, out: &mut dyn Outbox) {
+    pub(super) fn carry_out(&mut self, out: &mut dyn Outbox) {
         // Carrying out an effect can leave another one behind.
         while !self.effects.is_empty() {
             for effect in std::mem::take(&mut self.effects) {
@@ -302,6 +276,7 @@ impl Session {
                         self.stats.published.fetch_add(1, Ordering::Relaxed);
                         self.publish(reference, self.target.dispatch_event(event));
                     }
+                    Effect::Refresh(reference, token) => self.refresh(reference, &token),
                     Effect::Close(code, reason) => {
                         self.closed = true;
                         out.close(code, reason);
@@ -312,7 +287,7 @@ impl Session {
     }
 
     fn subscribe(&mut self, token: Token, interest: Interest) {
-        match self.target.subscribe_raw(interest.clone(), self.limits.queue).try_ready() {
+        match self.allowed(&interest).try_ready() {
             Ok(result) => self.subscribed(token, &interest, result),
             Err(waiting) => {
                 let (abort, registration) = AbortHandle::new_pair();
@@ -336,7 +311,7 @@ impl Session {
 
     fn count(&self, control: &Control) {
         if let Control::Error { code, .. } = control
-            && let Some(at) = crate::code::ErrorCode::ALL.iter().position(|known| known.as_str() == code)
+            && let Some(at) = ErrorCode::ALL.iter().position(|known| known.as_str() == code)
         {
             self.stats.refused[at].fetch_add(1, Ordering::Relaxed);
         }

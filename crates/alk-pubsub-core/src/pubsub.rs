@@ -7,16 +7,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use tracing::Instrument;
-
 use crate::error::Error;
-use crate::event::{Event, Payload};
+use crate::event::Payload;
 use crate::event_map::{Dynamic, EventMap, EventOf};
 use crate::local::InProcessEventTarget;
 use crate::meta::TraceContext;
 use crate::name::{Interest, Topic};
+use crate::publisher::{self, Publisher};
 use crate::router::{Bounds, Overflow, RawSubscription};
-use crate::spans;
 use crate::state::StateWatch;
 use crate::stats::Stats;
 use crate::subscription::Subscription;
@@ -101,11 +99,7 @@ impl<M: EventMap> PubSub<M> {
         payload: E::Payload,
     ) -> Result<Published, Error> {
         let topic = Topic::new(event.event_type()?, id)?;
-        let span = spans::publish(&topic);
-        let dispatched = span.in_scope(|| self.target.dispatch_event(self.event(topic, payload)));
-        let published = dispatched.instrument(span.clone()).await;
-        spans::published(&span, &published);
-        published
+        publisher::publish(&*self.target, self.trace.as_deref(), topic, payload).await
     }
 
     /// Publishes an event without waiting for anything.
@@ -120,17 +114,21 @@ impl<M: EventMap> PubSub<M> {
         payload: E::Payload,
     ) -> Result<Published, Error> {
         let topic = Topic::new(event.event_type()?, id)?;
-        let span = spans::publish(&topic);
-        let published = span.in_scope(|| self.target.try_dispatch_event(self.event(topic, payload)));
-        spans::published(&span, &published);
-        published
+        publisher::try_publish(&*self.target, self.trace.as_deref(), topic, payload)
     }
 
-    fn event<P: Payload>(&self, topic: Topic, payload: P) -> Event {
-        match self.trace.as_ref().and_then(|trace| trace.current()) {
-            None => Event::new(topic, payload),
-            Some(traceparent) => Event::with_meta(topic, payload, traceparent.into()),
-        }
+    /// For who publishes often on one topic: an event and an id.
+    ///
+    /// # Errors
+    ///
+    /// A bad type or id.
+    pub fn publisher<E: EventOf<M>>(
+        &self,
+        event: E,
+        id: impl AsRef<str>,
+    ) -> Result<Publisher<E::Payload>, Error> {
+        let topic = Topic::new(event.event_type()?, id)?;
+        Ok(Publisher::new(self.target.clone(), self.trace.clone(), topic))
     }
 
     /// Subscribes to every id of an event. Await the result, or set its bounds first.

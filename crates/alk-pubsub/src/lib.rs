@@ -51,12 +51,12 @@ pub mod ws_server;
 
 pub use alk_pubsub_core::operators;
 pub use alk_pubsub_core::{
-    Bounds, Changes, Codec, ConnectionState, DEFAULT_SUBSCRIBE_TIMEOUT, Delivery, Dynamic, Encoding, Error,
-    ErrorKind, Event, EventEnvelope, EventListener, EventMap, EventOf, EventTarget, EventType, Feed,
-    FeedItem, Framing, Gap, GapReason, InProcessEventTarget, Interest, InterestTable, Interests,
-    ListenerGuard, ListenerId, Local, MAX_ID_BYTES, MAX_TYPE_BYTES, Meta, NameError, NoTraceparent, Overflow,
-    Parts, Payload, PubSub, Published, RawSubscription, Receivers, Recv, RecvMany, RemoveListener,
-    RoutedEventTarget, Router, Scope, Split, StateWatch, Stats, Subscribe, Subscribing, Subscription,
-    TargetFuture, Topic, TraceContext, Traceparent, TryRecvError, Upstream, WithGaps, check_event_type,
-    check_id, event_map,
+    Bounds, Changes, Codec, ConnectionState, DEFAULT_SUBSCRIBE_TIMEOUT, Delivery, Dynamic, Encoding,
+    EndHandle, Error, ErrorKind, Event, EventEnvelope, EventListener, EventMap, EventOf, EventTarget,
+    EventType, Feed, FeedItem, Framing, Gap, GapReason, InProcessEventTarget, Interest, InterestTable,
+    Interests, ListenerGuard, ListenerId, Local, MAX_ID_BYTES, MAX_TYPE_BYTES, Meta, NameError,
+    NoTraceparent, Overflow, Parts, Payload, PubSub, Published, Publisher, RawSubscription, Receivers, Recv,
+    RecvMany, RemoveListener, RoutedEventTarget, Router, Scope, Split, StateWatch, Stats, Subscribe,
+    Subscribing, Subscription, TargetFuture, Topic, TraceContext, Traceparent, TryRecvError, Upstream,
+    WithGaps, check_event_type, check_id, event_map,
 };

@@ -4,6 +4,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
 
+use super::hash;
 use super::rules::{NameError, check_event_type};
 
 /// The type of an event: what happened, for example `session.status`.
@@ -45,6 +46,11 @@ impl EventType {
             panic!("{}", error.message());
         }
         Self(SmolStr::new_static(name))
+    }
+
+    /// Its hash, the same wherever in this process.
+    pub(crate) fn hash_code(&self) -> u64 {
+        hash::of_type(&self.0)
     }
 
     /// The type as text.

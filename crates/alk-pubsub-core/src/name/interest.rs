@@ -38,6 +38,15 @@ impl Interest {
         }
     }
 
+    /// Its hash, the same wherever in this process.
+    pub(crate) fn hash_code(&self) -> u64 {
+        match self {
+            Interest::Topic(topic) => topic.hash_code(),
+            Interest::Type(event_type) => event_type.hash_code(),
+            Interest::Everything => 0,
+        }
+    }
+
     /// Whether everything that `other` matches is matched by this too.
     #[must_use]
     pub fn covers(&self, other: &Interest) -> bool {

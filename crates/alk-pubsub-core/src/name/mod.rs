@@ -4,6 +4,7 @@
 //! [`Interest`] holds a valid one.
 
 mod event_type;
+mod hash;
 mod interest;
 mod rules;
 mod topic;

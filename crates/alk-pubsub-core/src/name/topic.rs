@@ -1,3 +1,4 @@
+use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
@@ -5,6 +6,7 @@ use std::str::FromStr;
 use smol_str::SmolStr;
 
 use super::event_type::EventType;
+use super::hash;
 use super::rules::{NameError, check_id};
 
 /// An event type and the id of what the event is about, written `type:id`.
@@ -21,19 +23,30 @@ use super::rules::{NameError, check_id};
 /// assert_eq!(topic.to_string(), "session.status:project:1");
 /// # Ok::<(), alk_pubsub_core::NameError>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Topic {
-    // The id comes first: ids differ more often than types do, so comparisons end sooner.
+    // What differs most often comes first, so that comparisons end soon.
+    hash: u64,
     id: SmolStr,
     event_type: EventType,
 }
 
 impl Hash for Topic {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write(self.id.as_bytes());
-        // No byte of a type is zero, and no id ends like a type that follows one.
-        state.write_u8(0);
-        state.write(self.event_type.as_str().as_bytes());
+        state.write_u64(self.hash);
+    }
+}
+
+/// By type, then by id.
+impl Ord for Topic {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.event_type.cmp(&other.event_type).then_with(|| self.id.cmp(&other.id))
+    }
+}
+
+impl PartialOrd for Topic {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -46,7 +59,13 @@ impl Topic {
     pub fn new(event_type: EventType, id: impl AsRef<str>) -> Result<Self, NameError> {
         let id = id.as_ref();
         check_id(id)?;
-        Ok(Self { id: SmolStr::new(id), event_type })
+        let hash = hash::of_topic(event_type.as_str(), id);
+        Ok(Self { hash, id: SmolStr::new(id), event_type })
+    }
+
+    /// Its hash, the same wherever in this process.
+    pub(crate) fn hash_code(&self) -> u64 {
+        self.hash
     }
 
     /// The type.

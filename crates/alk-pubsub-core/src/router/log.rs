@@ -5,6 +5,7 @@
 //! stalled reader therefore pins as much of the window as its bounds allow and the one chunk it holds, nothing in
 //! between; chunks that everybody has read are let go.
 
+use std::ops::AddAssign;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
@@ -53,7 +54,17 @@ pub(crate) struct State {
     pub(super) members: u32,
     /// Members that only keep the interest.
     pub(super) held: u32,
+    pub(super) counts: Counts,
     pub(super) rare: Option<Box<Rare>>,
+}
+
+/// What was counted, with the lock held that is held anyway.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counts {
+    /// Events, each in the first log that it is appended to.
+    pub(super) published: u64,
+    /// Events times their receivers.
+    pub(super) delivered: u64,
 }
 
 /// What the log knows a reader by.
@@ -81,6 +92,13 @@ pub(super) struct Skipped {
     pub(super) gaps: Vec<Gap>,
     /// The gaps that were appended before its new place.
     pub(super) gaps_before: u64,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.published += other.published;
+        self.delivered += other.delivered;
+    }
 }
 
 impl Log {

@@ -14,6 +14,7 @@ mod frames;
 mod latest;
 mod listeners;
 mod log;
+mod logs;
 mod marks;
 mod parked;
 mod private;

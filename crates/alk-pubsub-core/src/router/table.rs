@@ -1,15 +1,12 @@
 //! The table of logs.
 
 use std::fmt;
-use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use foldhash::quality::RandomState;
-use hashbrown::HashTable;
-
 use super::after::After;
-use super::log::{Log, State};
+use super::log::{Counts, Log, State};
+use super::logs::Part;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::gap::{Gap, GapReason};
@@ -17,7 +14,7 @@ use crate::latency::LatencyProbe;
 use crate::name::{EventType, Interest, Topic};
 use crate::spans;
 use crate::stats::{GapCounters, Stats};
-use crate::sync::{MutexGuard, RwLock};
+use crate::sync::MutexGuard;
 use crate::target::ListenerId;
 
 /// Hands the events that come from an [`Upstream`](crate::Upstream) to those who listen.
@@ -46,12 +43,10 @@ impl Scope {
 }
 
 struct Inner {
-    hasher: RandomState,
     topics: Box<[Shard]>,
-    types: RwLock<HashTable<Arc<Log>>>,
-    type_count: AtomicUsize,
-    everything: RwLock<Option<Arc<Log>>>,
-    has_everything: AtomicBool,
+    types: Part,
+    /// Of one log at most.
+    everything: Part,
     closed: AtomicBool,
     /// Why it was closed, if the upstream did it.
     why: OnceLock<Error>,
@@ -64,9 +59,9 @@ struct Inner {
 #[repr(align(128))]
 #[derive(Default)]
 struct Shard {
-    logs: RwLock<HashTable<Arc<Log>>>,
-    published: AtomicU64,
-    delivered: AtomicU64,
+    logs: Part,
+    /// Events that nobody listened to.
+    unheard: AtomicU64,
 }
 
 /// An event was not dispatched, since a log has no room for it.
@@ -80,12 +75,9 @@ impl Router {
         let cores = std::thread::available_parallelism().map_or(4, usize::from);
         let shards = (4 * cores).next_power_of_two().min(64);
         Self(Arc::new(Inner {
-            hasher: RandomState::default(),
             topics: (0..shards).map(|_| Shard::default()).collect(),
-            types: RwLock::default(),
-            type_count: AtomicUsize::new(0),
-            everything: RwLock::default(),
-            has_everything: AtomicBool::new(false),
+            types: Part::default(),
+            everything: Part::default(),
             closed: AtomicBool::new(false),
             why: OnceLock::new(),
             gaps: GapCounters::default(),
@@ -173,29 +165,10 @@ impl Router {
 
     /// Takes a log out of the table with its members, if there is one and `still` says so.
     fn take_out(&self, interest: &Interest, still: impl FnOnce() -> bool) -> Option<Arc<Log>> {
-        let inner = &*self.0;
-        let hash = inner.hash(interest);
-        let mut still = Some(still);
-        let mut still = || still.take().is_some_and(|still| still());
-        let mut take_from = |table: &mut HashTable<Arc<Log>>| {
-            let entry = table.find_entry(hash, |log| log.interest == *interest).ok()?;
-            still().then(|| entry.remove().0)
-        };
-        match interest {
-            Interest::Topic(_) => take_from(&mut inner.shard(hash).logs.write()),
-            Interest::Type(_) => {
-                let mut types = inner.types.write();
-                let log = take_from(&mut types);
-                inner.type_count.store(types.len(), Ordering::Release);
-                log
-            }
-            Interest::Everything => {
-                let mut everything = inner.everything.write();
-                let log = everything.take_if(|_| still());
-                inner.has_everything.store(everything.is_some(), Ordering::Release);
-                log
-            }
-        }
+        let hash = interest.hash_code();
+        let mut logs = self.0.part(interest).write();
+        logs.find(hash, |log| log.interest == *interest)?;
+        if still() { logs.take(hash, |log| log.interest == *interest) } else { None }
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -203,15 +176,21 @@ impl Router {
         let missed = gaps.of(GapReason::Overflow).missed;
         let mut stats = Stats { missed, gaps, ..Stats::default() };
         for shard in &self.0.topics {
-            stats.published += shard.published.load(Ordering::Relaxed);
-            stats.delivered += shard.delivered.load(Ordering::Relaxed);
+            stats.published += shard.unheard.load(Ordering::Relaxed);
         }
-        self.each_log(None, &mut |log| {
-            stats.interests += 1;
-            let state = log.lock();
-            stats.subscribers += state.receivers();
-            stats.waiting += state.waiting();
-        });
+        for part in self.0.parts() {
+            let logs = part.read();
+            // A log goes and its counts stay with the lock held, so nothing is counted twice or left out.
+            let Counts { published, delivered } = logs.counts();
+            stats.published += published;
+            stats.delivered += delivered;
+            for log in logs.iter() {
+                let state = log.lock();
+                stats.interests += 1;
+                stats.subscribers += state.receivers();
+                stats.waiting += state.waiting();
+            }
+        }
         stats
     }
 
@@ -260,35 +239,40 @@ impl Router {
         let mut after = After::default();
         let mut receivers = 0;
         let topic = event.topic();
-        let hash = inner.hasher.hash_one(topic);
+        let hash = topic.hash_code();
         let shard = inner.shard(hash);
         let left = {
             let topics = shard.logs.read();
-            let types = (inner.type_count.load(Ordering::Acquire) > 0).then(|| inner.types.read());
-            let everything = inner.has_everything.load(Ordering::Acquire).then(|| inner.everything.read());
+            let types = inner.types.read_any();
+            let everything = inner.everything.read_any();
 
             let of_topic = if scope.topic { topics.find(hash, |log| log.is_topic(topic)) } else { None };
             let of_type = types.as_ref().filter(|_| scope.event_type).and_then(|types| {
                 let event_type = topic.event_type();
-                types.find(inner.hasher.hash_one(event_type), |log| log.is_type(event_type))
+                types.find(event_type.hash_code(), |log| log.is_type(event_type))
             });
-            let of_all = everything.as_ref().filter(|_| scope.everything).and_then(|all| all.as_ref());
+            let of_all = everything.as_ref().filter(|_| scope.everything).and_then(|all| all.iter().next());
 
             let Ok(of_topic) = lock(of_topic, &mut room) else { return Err(event) };
             let Ok(of_type) = lock(of_type, &mut room) else { return Err(event) };
             let Ok(of_all) = lock(of_all, &mut room) else { return Err(event) };
-            shard.published.fetch_add(1, Ordering::Relaxed);
 
             let sample = inner.probe.get().and_then(LatencyProbe::sample);
+            let mut first = 1;
             let mut put = |(log, mut state): Locked<'_>, event: Event| {
-                receivers += state.receivers();
+                let delivered = state.receivers();
+                state.counts += Counts { published: std::mem::take(&mut first), delivered };
+                receivers += delivered;
                 log.append(&mut state, event.into(), &mut after);
                 if let Some(sample) = &sample {
                     state.time_last(sample);
                 }
             };
             match (of_topic, of_type, of_all) {
-                (None, None, None) => Some(event),
+                (None, None, None) => {
+                    shard.unheard.fetch_add(1, Ordering::Relaxed);
+                    Some(event)
+                }
                 (Some(only), None, None) | (None, Some(only), None) | (None, None, Some(only)) => {
                     put(only, event);
                     None
@@ -303,9 +287,6 @@ impl Router {
             }
         };
         drop(left);
-        if receivers > 0 {
-            shard.delivered.fetch_add(receivers, Ordering::Relaxed);
-        }
         span.record("messaging.alk_pubsub.receivers", receivers);
         after.run();
         Ok(receivers)
@@ -321,45 +302,14 @@ impl Router {
         first: impl FnOnce(),
         join: impl FnOnce(&Arc<Log>, &mut State) -> R,
     ) -> Result<R, Error> {
-        let inner = &*self.0;
-        let run = |log: &Arc<Log>, new: bool| {
-            let joined = join(log, &mut log.lock());
-            if new {
-                first();
-            }
-            joined
-        };
-        let find_or_make = |table: &mut HashTable<Arc<Log>>, hash: u64| {
-            self.check_open()?;
-            if let Some(log) = table.find(hash, |log| log.interest == *interest) {
-                return Ok::<_, Error>((log.clone(), false));
-            }
-            let log = Arc::new(Log::new(interest.clone()));
-            table.insert_unique(hash, log.clone(), |log| inner.hash(&log.interest));
-            Ok((log, true))
-        };
-        let hash = inner.hash(interest);
-        match interest {
-            Interest::Topic(_) => {
-                let mut table = inner.shard(hash).logs.write();
-                let (log, new) = find_or_make(&mut table, hash)?;
-                Ok(run(&log, new))
-            }
-            Interest::Type(_) => {
-                let mut table = inner.types.write();
-                let (log, new) = find_or_make(&mut table, hash)?;
-                inner.type_count.store(table.len(), Ordering::Release);
-                Ok(run(&log, new))
-            }
-            Interest::Everything => {
-                let mut everything = inner.everything.write();
-                self.check_open()?;
-                let new = everything.is_none();
-                let log = everything.get_or_insert_with(|| Arc::new(Log::new(Interest::Everything))).clone();
-                inner.has_everything.store(true, Ordering::Release);
-                Ok(run(&log, new))
-            }
+        let mut logs = self.0.part(interest).write();
+        self.check_open()?;
+        let (log, new) = logs.find_or_make(interest);
+        let joined = join(&log, &mut log.lock());
+        if new {
+            first();
         }
+        Ok(joined)
     }
 
     /// Does something with a log after which it may have no members; `last` runs if so, and the log goes.
@@ -369,37 +319,17 @@ impl Router {
         last: &mut dyn FnMut(),
         leave: &mut dyn FnMut(&mut State, &mut After),
     ) {
-        let inner = &*self.0;
         let mut after = After::default();
-        let mut is_last = || {
-            let mut state = log.lock();
-            leave(&mut state, &mut after);
-            state.members == 0
-        };
-        let hash = inner.hash(&log.interest);
-        let mut remove = |table: &mut HashTable<Arc<Log>>| {
-            // A log that was removed already is not in the table, or another one of its name is.
-            if is_last()
-                && let Ok(entry) = table.find_entry(hash, |other| Arc::ptr_eq(other, log))
-            {
-                entry.remove();
+        {
+            let mut logs = self.0.part(&log.interest).write();
+            let is_last = {
+                let mut state = log.lock();
+                leave(&mut state, &mut after);
+                state.members == 0
+            };
+            // A log that was taken out already is not in the table, or another one of its name is.
+            if is_last && logs.take(log.interest.hash_code(), |other| Arc::ptr_eq(other, log)).is_some() {
                 last();
-            }
-        };
-        match &log.interest {
-            Interest::Topic(_) => remove(&mut inner.shard(hash).logs.write()),
-            Interest::Type(_) => {
-                let mut types = inner.types.write();
-                remove(&mut types);
-                inner.type_count.store(types.len(), Ordering::Release);
-            }
-            Interest::Everything => {
-                let mut everything = inner.everything.write();
-                if is_last() && everything.as_ref().is_some_and(|other| Arc::ptr_eq(other, log)) {
-                    *everything = None;
-                    inner.has_everything.store(false, Ordering::Release);
-                    last();
-                }
             }
         }
         after.run();
@@ -413,28 +343,12 @@ impl Router {
     }
 
     fn each_log(&self, interest: Option<&Interest>, each: &mut dyn FnMut(&Arc<Log>)) {
-        let inner = &*self.0;
-        let mut each = |log: &Arc<Log>| {
-            if interest.is_none_or(|interest| log.interest == *interest) {
-                each(log);
+        match interest {
+            Some(interest) => {
+                let logs = self.0.part(interest).read();
+                logs.find(interest.hash_code(), |log| log.interest == *interest).into_iter().for_each(each);
             }
-        };
-        let hash = interest.map(|interest| inner.hash(interest));
-        let mut each_in = |table: &HashTable<Arc<Log>>| match hash {
-            Some(hash) => table.iter_hash(hash).for_each(&mut each),
-            None => table.iter().for_each(&mut each),
-        };
-        match (interest, hash) {
-            (Some(Interest::Topic(_)), Some(hash)) => return each_in(&inner.shard(hash).logs.read()),
-            (Some(Interest::Type(_)), _) => return each_in(&inner.types.read()),
-            (None, _) => {
-                inner.topics.iter().for_each(|shard| each_in(&shard.logs.read()));
-                each_in(&inner.types.read());
-            }
-            _ => {}
-        }
-        if let Some(log) = &*inner.everything.read() {
-            each(log);
+            None => self.0.parts().for_each(|part| part.read().iter().for_each(&mut *each)),
         }
     }
 }
@@ -458,22 +372,24 @@ impl Inner {
         &self.topics[(hash >> 32) as usize & (self.topics.len() - 1)]
     }
 
-    fn hash(&self, interest: &Interest) -> u64 {
+    /// Where the log of an interest is.
+    fn part(&self, interest: &Interest) -> &Part {
         match interest {
-            Interest::Topic(topic) => self.hasher.hash_one(topic),
-            Interest::Type(event_type) => self.hasher.hash_one(event_type),
-            Interest::Everything => 0,
+            Interest::Topic(topic) => &self.shard(topic.hash_code()).logs,
+            Interest::Type(_) => &self.types,
+            Interest::Everything => &self.everything,
         }
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &Part> {
+        self.topics.iter().map(|shard| &shard.logs).chain([&self.types, &self.everything])
     }
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let topics = self.topics.iter().flat_map(|shard| std::mem::take(&mut *shard.logs.write()));
-        let types = std::mem::take(&mut *self.types.write());
-        let everything = self.everything.write().take();
         // Listeners that nobody removed.
-        topics.chain(types).chain(everything).for_each(|log| log.clear_listeners());
+        self.parts().flat_map(|part| part.write().take_all()).for_each(|log| log.clear_listeners());
     }
 }
 

@@ -1,0 +1,123 @@
+//! Publishing: of one event after the other, or again and again on one topic.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use tracing::Instrument;
+
+use crate::error::Error;
+use crate::event::{Event, Payload};
+use crate::meta::TraceContext;
+use crate::name::Topic;
+use crate::spans;
+use crate::target::{EventTarget, Published};
+
+/// Publishes on one topic, whose name was checked when it was [made](crate::PubSub::publisher).
+///
+/// Cheaper than [`PubSub::publish`](crate::PubSub::publish) for who publishes often: what is worked out about a topic is worked
+/// out once. A handle, cheap to clone.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use alk_pubsub_core::{Dynamic, PubSub};
+///
+/// let pubsub = PubSub::<Dynamic>::in_process();
+/// let mut ticks = pubsub.subscribe("tick").await?;
+/// let clock = pubsub.publisher("tick", "clock")?;
+/// clock.publish(1.into()).await?;
+/// assert_eq!(ticks.recv().await.expect("open").id(), "clock");
+/// # Ok::<(), alk_pubsub_core::Error>(()) }).unwrap();
+/// ```
+pub struct Publisher<P> {
+    target: Arc<dyn EventTarget>,
+    trace: Option<Arc<dyn TraceContext>>,
+    topic: Topic,
+    payload: PhantomData<fn(P)>,
+}
+
+impl<P: Payload> Publisher<P> {
+    pub(crate) fn new(
+        target: Arc<dyn EventTarget>,
+        trace: Option<Arc<dyn TraceContext>>,
+        topic: Topic,
+    ) -> Self {
+        Self { target, trace, topic, payload: PhantomData }
+    }
+
+    /// The topic.
+    #[must_use]
+    pub fn topic(&self) -> &Topic {
+        &self.topic
+    }
+
+    /// Publishes an event and waits until the transport has taken it. Nobody listening is success.
+    ///
+    /// # Errors
+    ///
+    /// What [`EventTarget::dispatch_event`] says.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it resolved, the event is or is not published.
+    pub async fn publish(&self, payload: P) -> Result<Published, Error> {
+        publish(&*self.target, self.trace.as_deref(), self.topic.clone(), payload).await
+    }
+
+    /// Publishes an event without waiting for anything.
+    ///
+    /// # Errors
+    ///
+    /// What [`EventTarget::try_dispatch_event`] says.
+    pub fn try_publish(&self, payload: P) -> Result<Published, Error> {
+        try_publish(&*self.target, self.trace.as_deref(), self.topic.clone(), payload)
+    }
+}
+
+pub(crate) async fn publish<P: Payload>(
+    target: &dyn EventTarget,
+    trace: Option<&dyn TraceContext>,
+    topic: Topic,
+    payload: P,
+) -> Result<Published, Error> {
+    let span = spans::publish(&topic);
+    let dispatched = span.in_scope(|| target.dispatch_event(event(trace, topic, payload)));
+    let published = match dispatched.try_ready() {
+        Ok(published) => published,
+        Err(waiting) => waiting.instrument(span.clone()).await,
+    };
+    spans::published(&span, &published);
+    published
+}
+
+pub(crate) fn try_publish<P: Payload>(
+    target: &dyn EventTarget,
+    trace: Option<&dyn TraceContext>,
+    topic: Topic,
+    payload: P,
+) -> Result<Published, Error> {
+    let span = spans::publish(&topic);
+    let published = span.in_scope(|| target.try_dispatch_event(event(trace, topic, payload)));
+    spans::published(&span, &published);
+    published
+}
+
+fn event<P: Payload>(trace: Option<&dyn TraceContext>, topic: Topic, payload: P) -> Event {
+    match trace.and_then(TraceContext::current) {
+        None => Event::new(topic, payload),
+        Some(traceparent) => Event::with_meta(topic, payload, traceparent.into()),
+    }
+}
+
+impl<P> Clone for Publisher<P> {
+    fn clone(&self) -> Self {
+        let Self { target, trace, topic, payload } = self;
+        Self { target: target.clone(), trace: trace.clone(), topic: topic.clone(), payload: *payload }
+    }
+}
+
+impl<P> fmt::Debug for Publisher<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Publisher").field(&self.topic).finish()
+    }
+}

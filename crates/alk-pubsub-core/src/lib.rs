@@ -29,6 +29,8 @@ mod interests;
 mod latency;
 mod local;
 mod meta;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod name;
 pub mod operators;
 mod publisher;
@@ -43,6 +45,8 @@ mod sync;
 mod target;
 mod upstream;
 
+#[cfg(feature = "metrics")]
+pub use self::metrics::TargetMetrics;
 pub use codec::{Codec, Encoding, Parts, Split};
 pub use envelope::EventEnvelope;
 pub use error::{Error, ErrorKind};

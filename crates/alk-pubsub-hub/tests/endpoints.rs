@@ -26,7 +26,11 @@ async fn whoever_watches_is_answered() {
 
     let stats = hub.stats().await;
     assert_eq!(stats["connections"], json!({"websocket": 1, "sse": 1, "max": 5}));
-    assert_eq!(stats["events"], json!({"published": 1, "delivered": 2, "missed": 0}));
+    let events = &stats["events"];
+    assert_eq!(
+        (&events["published"], &events["delivered"], &events["missed"]),
+        (&json!(1), &json!(2), &json!(0))
+    );
     assert_eq!(
         (&stats["state"], &stats["subscribers"], &stats["interests"]),
         (&json!("ready"), &json!(3), &json!(3))
@@ -35,16 +39,15 @@ async fn whoever_watches_is_answered() {
     assert_eq!((&stats["sse"]["events_out"], &stats["http_publish"]["published"]), (&json!(1), &json!(1)));
 
     let (head, metrics) = hub.get("/metrics").await;
-    assert!(head.headers["content-type"].starts_with("application/openmetrics-text"));
+    assert!(head.headers["content-type"].starts_with("text/plain; version=0.0.4"));
     for line in [
         "alk_hub_ready 1",
-        "alk_hub_connections{kind=\"websocket\"} 1",
-        "alk_hub_connections{kind=\"sse\"} 1",
+        "alk_hub_connections{transport=\"websocket\"} 1",
+        "alk_hub_connections{transport=\"sse\"} 1",
         "alk_hub_events_published_total 1",
         "alk_hub_events_delivered_total 2",
-        "alk_hub_events_received_total{kind=\"http\"} 1",
-        "alk_hub_refused_total{kind=\"hub\",code=\"foreign_origin\"} 0",
-        "# EOF",
+        "alk_hub_events_received_total{transport=\"http\"} 1",
+        "alk_hub_refused_total{transport=\"hub\",reason=\"foreign_origin\"} 0",
     ] {
         assert!(metrics.lines().any(|found| found == line), "{line} in\n{metrics}");
     }

@@ -6,13 +6,14 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tracing::Instrument;
 
 use crate::backoff::Backoff;
 use crate::driver::{Answer, Driver, PublisherConnection};
 use crate::error::{Error, ErrorKind};
 use crate::give_up::GiveUp;
 use crate::outbox::{Outbox, Outgoing, Reply};
-use crate::status::{Part, Status};
+use crate::status::{Part, Status, connect_span};
 use crate::threads::Stop;
 
 /// How long the connection may be idle before it is looked after.
@@ -41,7 +42,8 @@ impl<D: Driver> Publisher<D> {
 
     async fn keep(&mut self) -> Error {
         loop {
-            let error = match self.driver.connect_publisher().await {
+            let span = connect_span(Part::Publisher);
+            let error = match self.driver.connect_publisher().instrument(span).await {
                 Ok(mut connection) => {
                     self.backoff.reset();
                     self.outbox.connected();

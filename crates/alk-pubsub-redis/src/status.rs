@@ -15,6 +15,11 @@ pub(crate) enum Part {
     Everything,
 }
 
+/// Of one attempt to connect, the first or a later one.
+pub(crate) fn connect_span(part: Part) -> tracing::Span {
+    tracing::debug_span!("connect", otel.kind = "client", db.system.name = "redis", alk_pubsub.part = ?part)
+}
+
 /// Shared between those who keep the connections; says what the target's state is.
 #[derive(Debug, Clone)]
 pub(crate) struct Status(Arc<Shared>);

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use alk_pubsub_core::Interests;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tracing::Instrument;
 
 use crate::backoff::Backoff;
 use crate::channels::Channels;
@@ -14,7 +15,7 @@ use crate::error::{Error, ErrorKind};
 use crate::give_up::GiveUp;
 use crate::inbox::Inbox;
 use crate::machine::{BATCH, Machine, Outcome, Step, Verdict};
-use crate::status::{Part, Status};
+use crate::status::{Part, Status, connect_span};
 use crate::threads::Stop;
 
 /// How long the connection may be idle before it is looked after.
@@ -62,7 +63,8 @@ impl<D: Driver> Subscriber<D> {
                 self.status.up(self.part);
                 self.interests.changed().await;
             }
-            let error = match self.driver.connect_subscriber().await {
+            let span = connect_span(self.part);
+            let error = match self.driver.connect_subscriber().instrument(span).await {
                 Ok(mut connection) => match self.serve(&mut connection).await {
                     Ok(()) => continue,
                     Err(error) => {

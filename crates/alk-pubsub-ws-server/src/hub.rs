@@ -10,6 +10,7 @@ use alk_pubsub_core::EventTarget;
 use alk_pubsub_link::{Authorizer, ConnectionInfo, Identity, Limits, Session, SessionStats, Wire};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::task::TaskTracker;
+use tracing::{Instrument, field};
 
 use crate::connection::{Connection, Disconnected, Shared, WsConnection};
 use crate::framing::WsFraming;
@@ -121,7 +122,16 @@ impl Hub {
         );
         // Removed however this ends.
         let listed = Listed::new(self, connection, place);
-        let why = task.await;
+        let peer = shared.info.peer();
+        let span = tracing::debug_span!(
+            "connection",
+            otel.kind = "server",
+            network.protocol.name = "websocket",
+            client.address = peer.map(|peer| field::display(peer.ip())),
+            client.port = peer.map(|peer| peer.port()),
+            alk_pubsub.connection.id = shared.info.id(),
+        );
+        let why = task.instrument(span).await;
         listed.end(why);
     }
 

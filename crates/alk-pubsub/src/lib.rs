@@ -32,6 +32,7 @@
 //! | `ws-server` | `ws_server` | a WebSocket hub over any event target, as an axum handler |
 //! | `sse` | `sse` | server-sent events and HTTP publish over any event target, as axum handlers |
 //! | `worker` | `worker` | threads and child processes that share events with their host |
+//! | `metrics` | | `TargetMetrics`: a target's counters for the recorder of the `metrics` crate |
 //! | `msgpack` | | MessagePack beside JSON |
 //! | `tls` | | TLS for `redis` and `ws-client` |
 //! | `full` | | all of them |
@@ -49,14 +50,16 @@ pub mod ws_client;
 #[cfg(feature = "ws-server")]
 pub mod ws_server;
 
+#[cfg(feature = "metrics")]
+pub use alk_pubsub_core::TargetMetrics;
 pub use alk_pubsub_core::operators;
 pub use alk_pubsub_core::{
     Bounds, Changes, Codec, ConnectionState, DEFAULT_SUBSCRIBE_TIMEOUT, Delivery, Dynamic, Encoding,
     EndHandle, Error, ErrorKind, Event, EventEnvelope, EventListener, EventMap, EventOf, EventTarget,
-    EventType, Feed, FeedItem, Framing, Gap, GapReason, InProcessEventTarget, Interest, InterestTable,
-    Interests, ListenerGuard, ListenerId, Local, MAX_ID_BYTES, MAX_TYPE_BYTES, Meta, NameError,
-    NoTraceparent, Overflow, Parts, Payload, PubSub, Published, Publisher, RawSubscription, Receivers, Recv,
-    RecvMany, RemoveListener, RoutedEventTarget, Router, Scope, Split, StateWatch, Stats, Subscribe,
-    Subscribing, Subscription, TargetFuture, Topic, TraceContext, Traceparent, TryRecvError, Upstream,
-    WithGaps, check_event_type, check_id, event_map,
+    EventType, Feed, FeedItem, Framing, Gap, GapCount, GapCounts, GapReason, InProcessEventTarget, Interest,
+    InterestTable, Interests, LatencyProbe, LatencySample, ListenerGuard, ListenerId, Local, MAX_ID_BYTES,
+    MAX_TYPE_BYTES, Meta, NameError, NoTraceparent, Overflow, Parts, Payload, PubSub, Published, Publisher,
+    RawSubscription, Receivers, Recv, RecvMany, RemoveListener, RoutedEventTarget, Router, Scope, Split,
+    StateWatch, Stats, Subscribe, Subscribing, Subscription, TargetFuture, Topic, TraceContext, Traceparent,
+    TryRecvError, Upstream, WithGaps, check_event_type, check_id, event_map,
 };

@@ -25,8 +25,9 @@ const HYPER: &[&str] = &["hyper", "hyper-util"];
 const TUNGSTENITE: &[&str] = &["tungstenite", "tokio-tungstenite"];
 
 /// Each feature with what it must keep away. `default` turns on nothing, so its tree is the bare one.
-const ABSENT: [(&str, &[&[&str]]); 8] = [
+const ABSENT: [(&str, &[&[&str]]); 9] = [
     ("default", &[AXUM, FRED, HYPER, TUNGSTENITE]),
+    ("metrics", &[AXUM, FRED, HYPER, TUNGSTENITE]),
     ("msgpack", &[AXUM, FRED, HYPER, TUNGSTENITE]),
     ("redis", &[AXUM, HYPER, TUNGSTENITE]),
     ("sse", &[FRED, TUNGSTENITE]),

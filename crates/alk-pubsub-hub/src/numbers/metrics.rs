@@ -1,142 +1,138 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
+use alk_pubsub::{EventTarget, TargetMetrics};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderName, StatusCode, header};
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::ConstCounter;
-use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::registry::Registry;
+use http::{HeaderName, header};
+use metrics::{Label, Unit, counter, describe_counter, describe_gauge, gauge, with_local_recorder};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::snapshot::Snapshot;
 use crate::serve::Hub;
 
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+const PREFIX: &str = "alk_hub";
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// How often an event is timed.
+const SAMPLE_EVERY: Duration = Duration::from_millis(250);
+/// After how many samples they are put into their buckets, also if nobody reads the metrics.
+const KEEP_UP_EVERY: u32 = 20;
+/// From what a system call takes to what nobody waits for, in seconds.
+const BUCKETS: [f64; 16] = [
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    10.0,
+];
 
-/// `GET /metrics`: the numbers of `/stats`, named as Prometheus wants them.
-pub(crate) async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
-    let mut registry = Registry::with_prefix("alk_hub");
-    registry.register_collector(Box::new(Numbers(Snapshot::of(&hub))));
-    let mut body = String::new();
-    match text::encode(&mut body, &registry) {
-        Ok(()) => {
-            let headers: [(HeaderName, &str); 2] =
-                [(header::CONTENT_TYPE, OPEN_METRICS), (header::CACHE_CONTROL, "no-store")];
-            (headers, body).into_response()
+/// The hub's numbers as Prometheus wants them. They are brought up to date when somebody reads them.
+pub(crate) struct Metrics {
+    recorder: PrometheusRecorder,
+    target: TargetMetrics,
+}
+
+impl Metrics {
+    pub(crate) fn new(target: Arc<dyn EventTarget>) -> Self {
+        let latency = Matcher::Full(format!("{PREFIX}_delivery_latency_seconds"));
+        let builder = PrometheusBuilder::new();
+        // There are buckets, which is all that it could find fault with.
+        let builder =
+            builder.set_buckets_for_metric(latency, &BUCKETS).unwrap_or_else(|_| PrometheusBuilder::new());
+        let recorder = builder.build_recorder();
+        let target = with_local_recorder(&recorder, || TargetMetrics::register(target, PREFIX));
+        Self { recorder, target }
+    }
+
+    /// Has a few events timed each second, for ever.
+    pub(crate) async fn run(&self) {
+        let mut ticks = interval(SAMPLE_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let handle = self.recorder.handle();
+        for tick in (0..KEEP_UP_EVERY).cycle() {
+            ticks.tick().await;
+            self.target.sample();
+            if tick == 0 {
+                handle.run_upkeep();
+            }
         }
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+
+    fn render(&self, numbers: &Snapshot) -> String {
+        self.target.update();
+        with_local_recorder(&self.recorder, || tell(numbers));
+        let handle = self.recorder.handle();
+        handle.run_upkeep();
+        handle.render()
     }
 }
 
-#[derive(Debug)]
-struct Numbers(Snapshot);
+/// `GET /metrics`.
+pub(crate) async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
+    let headers: [(HeaderName, &str); 2] =
+        [(header::CONTENT_TYPE, TEXT), (header::CACHE_CONTROL, "no-store")];
+    (headers, hub.metrics.render(&Snapshot::of(&hub))).into_response()
+}
 
-/// A number under one label and its value, or several.
-type Row<'a> = (&'a [(&'static str, &'static str)], u64);
+/// What the target does not know.
+fn tell(numbers: &Snapshot) {
+    let Snapshot { upstream, connections, websocket, sse, http_publish, .. } = numbers;
+    let on = |transport| vec![Label::new("transport", transport)];
 
-const WEBSOCKET: &[(&str, &str)] = &[("kind", "websocket")];
-const SSE: &[(&str, &str)] = &[("kind", "sse")];
-const HTTP: &[(&str, &str)] = &[("kind", "http")];
+    let info = vec![Label::new("version", numbers.version), Label::new("upstream", upstream.kind)];
+    gauges("info", "The hub, always 1.", [(info, 1)]);
+    gauges("ready", "Whether the hub takes clients.", [(vec![], u64::from(numbers.is_ready()))]);
+    gauges("uptime_seconds", "Time since the hub was started.", [(vec![], numbers.uptime_seconds)]);
+    gauges("connections_limit", "How many clients there may be.", [(vec![], connections.max as u64)]);
+    let now = [(on("websocket"), connections.websocket), (on("sse"), connections.sse)];
+    gauges("connections", "Clients now.", now);
+    let come = [(on("websocket"), websocket.opened), (on("sse"), sse.opened)];
+    counters("connections_total", "Clients that have come.", come);
+    let frames = [(on("websocket"), websocket.frames_in)];
+    counters("frames_received_total", "Frames that clients sent.", frames);
+    let requests = [(vec![], http_publish.requests)];
+    counters("http_publish_requests_total", "Requests to publish.", requests);
+    let received = [(on("websocket"), websocket.published), (on("http"), http_publish.published)];
+    counters("events_received_total", "Events that clients published.", received);
+    let sent = [(on("websocket"), websocket.events_out), (on("sse"), sse.events_out)];
+    counters("events_sent_total", "Events that clients were sent.", sent);
+    let gaps = [(on("websocket"), websocket.gaps), (on("sse"), sse.gaps)];
+    counters("client_gaps_total", "Gaps that clients were told.", gaps);
+    let missed = [(on("websocket"), websocket.missed), (on("sse"), sse.missed)];
+    counters("client_events_dropped_total", "Events that are known to be missing in these gaps.", missed);
+    let no_events = [(vec![], upstream.refused_messages)];
+    counters("upstream_refused_messages_total", "Messages of the upstream that were no events.", no_events);
+    let refused = [
+        ("websocket", &websocket.refused),
+        ("sse", &sse.refused),
+        ("http", &http_publish.refused),
+        ("hub", &numbers.refused),
+    ];
+    let refused = refused.into_iter().flat_map(|(by, reasons)| {
+        reasons.iter().map(move |(reason, count)| {
+            (vec![Label::new("transport", by), Label::new("reason", *reason)], *count)
+        })
+    });
+    counters("refused_total", "Requests, frames, topics and events that were refused.", refused);
+}
 
-impl Collector for Numbers {
-    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Snapshot { upstream, connections, events, websocket, sse, http_publish, .. } = &self.0;
-        let mut out = Out(encoder);
-        out.gauge("ready", "Whether the hub takes clients.", u64::from(self.0.is_ready()))?;
-        let kind: &[(&str, &str)] = &[("kind", upstream.kind)];
-        out.gauges(
-            "upstream_connected",
-            "Whether what stands behind the hub is connected.",
-            &[(kind, u64::from(upstream.is_connected()))],
-        )?;
-        out.counters(
-            "upstream_refused_messages",
-            "Messages of the upstream that were no events.",
-            &[(kind, upstream.refused_messages)],
-        )?;
-        out.gauge("uptime_seconds", "Time since the hub was started.", self.0.uptime_seconds)?;
-        out.gauge("connections_limit", "How many clients there may be.", connections.max as u64)?;
-        out.gauges(
-            "connections",
-            "Clients now.",
-            &[(WEBSOCKET, connections.websocket), (SSE, connections.sse)],
-        )?;
-        out.counters(
-            "connections_opened",
-            "Clients that have come.",
-            &[(WEBSOCKET, websocket.opened), (SSE, sse.opened)],
-        )?;
-        out.counter("events_published", "Events that were published, by whomever.", events.published)?;
-        out.counter("events_delivered", "Events times their subscribers.", events.delivered)?;
-        out.counter("events_missed", "Events that subscribers missed.", events.missed)?;
-        out.gauge(
-            "interests",
-            "Different topics, types and everything that somebody listens to.",
-            self.0.interests,
-        )?;
-        out.gauge("subscribers", "Subscriptions.", self.0.subscribers)?;
-        out.counter("frames_received", "Frames that WebSockets sent.", websocket.frames_in)?;
-        out.counter("http_publish_requests", "Requests to publish.", http_publish.requests)?;
-        out.counters(
-            "events_received",
-            "Events that clients published.",
-            &[(WEBSOCKET, websocket.published), (HTTP, http_publish.published)],
-        )?;
-        out.counters(
-            "events_sent",
-            "Events that clients were sent.",
-            &[(WEBSOCKET, websocket.events_out), (SSE, sse.events_out)],
-        )?;
-        out.counters(
-            "gaps",
-            "Gaps that clients were told.",
-            &[(WEBSOCKET, websocket.gaps), (SSE, sse.gaps)],
-        )?;
-        out.counters(
-            "gap_events",
-            "Events that are known to be missing in these gaps.",
-            &[(WEBSOCKET, websocket.missed), (SSE, sse.missed)],
-        )?;
-        let refused = [
-            ("websocket", &websocket.refused),
-            ("sse", &sse.refused),
-            ("http", &http_publish.refused),
-            ("hub", &self.0.refused),
-        ];
-        let labelled: Vec<([(&str, &str); 2], u64)> = refused
-            .into_iter()
-            .flat_map(|(kind, codes)| {
-                codes.iter().map(move |(code, count)| ([("kind", kind), ("code", *code)], *count))
-            })
-            .collect();
-        let rows: Vec<Row<'_>> = labelled.iter().map(|(labels, count)| (labels.as_slice(), *count)).collect();
-        out.counters("refused", "Requests, frames, topics and events that were refused.", &rows)
+fn gauges(name: &str, help: &'static str, rows: impl IntoIterator<Item = (Vec<Label>, u64)>) {
+    let name = format!("{PREFIX}_{name}");
+    describe_gauge!(name.clone(), Unit::Count, help);
+    for (labels, value) in rows {
+        gauge!(name.clone(), labels).set(value as f64);
     }
 }
 
-struct Out<'a>(DescriptorEncoder<'a>);
-
-impl Out<'_> {
-    fn gauge(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
-        ConstGauge::new(value).encode(self.0.encode_descriptor(name, help, None, MetricType::Gauge)?)
+fn counters(name: &str, help: &'static str, rows: impl IntoIterator<Item = (Vec<Label>, u64)>) {
+    let name = format!("{PREFIX}_{name}");
+    describe_counter!(name.clone(), Unit::Count, help);
+    for (labels, value) in rows {
+        counter!(name.clone(), labels).absolute(value);
     }
+}
 
-    fn counter(&mut self, name: &str, help: &str, value: u64) -> fmt::Result {
-        ConstCounter::new(value).encode(self.0.encode_descriptor(name, help, None, MetricType::Counter)?)
-    }
-
-    fn gauges(&mut self, name: &str, help: &str, rows: &[Row<'_>]) -> fmt::Result {
-        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        rows.iter()
-            .try_for_each(|(labels, value)| ConstGauge::new(*value).encode(family.encode_family(labels)?))
-    }
-
-    fn counters(&mut self, name: &str, help: &str, rows: &[Row<'_>]) -> fmt::Result {
-        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
-        rows.iter()
-            .try_for_each(|(labels, value)| ConstCounter::new(*value).encode(family.encode_family(labels)?))
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").field("target", &self.target).finish_non_exhaustive()
     }
 }

@@ -4,6 +4,6 @@ mod metrics;
 mod probes;
 mod snapshot;
 
-pub(crate) use metrics::metrics;
+pub(crate) use self::metrics::{Metrics, metrics};
 pub(crate) use probes::{healthz, readyz};
 pub(crate) use snapshot::stats;

@@ -1,7 +1,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use alk_pubsub::ConnectionState;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use http::header;
@@ -15,7 +14,7 @@ const MOST_TOPICS: usize = 100;
 /// All numbers of the hub at one moment.
 #[derive(Debug, Serialize)]
 pub(super) struct Snapshot {
-    version: &'static str,
+    pub(super) version: &'static str,
     pub(super) uptime_seconds: u64,
     state: &'static str,
     pub(super) upstream: Upstream,
@@ -39,6 +38,8 @@ type Refused = BTreeMap<&'static str, u64>;
 pub(super) struct Upstream {
     pub(super) kind: &'static str,
     state: &'static str,
+    /// How often it was connected again.
+    reconnects: u64,
     /// Messages that were no events.
     pub(super) refused_messages: u64,
 }
@@ -54,6 +55,16 @@ pub(super) struct Connections {
 pub(super) struct Events {
     pub(super) published: u64,
     pub(super) delivered: u64,
+    pub(super) missed: u64,
+    /// At most so many, each times the subscriptions that it waits for.
+    pub(super) waiting: u64,
+    /// Gaps of subscriptions by reason.
+    pub(super) gaps: BTreeMap<&'static str, GapCount>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct GapCount {
+    pub(super) gaps: u64,
     pub(super) missed: u64,
 }
 
@@ -92,9 +103,9 @@ struct Topic {
     listeners: u64,
 }
 
-impl Upstream {
-    pub(super) fn is_connected(&self) -> bool {
-        self.state == name(ConnectionState::Connected)
+impl From<alk_pubsub::GapCount> for GapCount {
+    fn from(count: alk_pubsub::GapCount) -> Self {
+        Self { gaps: count.gaps, missed: count.missed }
     }
 }
 
@@ -117,6 +128,7 @@ impl Snapshot {
             upstream: Upstream {
                 kind: hub.upstream.kind(),
                 state: name(hub.target.state().current()),
+                reconnects: target.reconnects,
                 refused_messages: hub.upstream.refused_messages(),
             },
             connections: Connections { websocket: ws.connections, sse: sse.active(), max: hub.seats.most },
@@ -124,6 +136,8 @@ impl Snapshot {
                 published: target.published,
                 delivered: target.delivered,
                 missed: target.missed,
+                waiting: target.waiting,
+                gaps: target.gaps.iter().map(|(reason, count)| (reason.as_str(), count.into())).collect(),
             },
             interests: target.interests,
             subscribers: target.subscribers,

@@ -10,6 +10,7 @@ use super::refusal::Refusals;
 use super::seats::Seats;
 use super::upstream::Upstream;
 use crate::cli::{Rights, ServeArgs};
+use crate::numbers::Metrics;
 
 /// One event target, and all that stands in front of it.
 pub(crate) struct Hub {
@@ -21,6 +22,7 @@ pub(crate) struct Hub {
     pub(crate) rights: Rights,
     pub(crate) seats: Seats,
     pub(crate) refusals: Refusals,
+    pub(crate) metrics: Metrics,
     pub(crate) started: Instant,
     /// From here on nobody new is served.
     pub(crate) draining: CancellationToken,
@@ -79,13 +81,14 @@ impl Hub {
 
         Self {
             upstream,
-            target,
             ws,
             sse,
             publish: publish.build(),
             rights,
             seats: Seats::new(arguments.max_connections.get()),
             refusals: Refusals::default(),
+            metrics: Metrics::new(target.clone()),
+            target,
             started: Instant::now(),
             draining: CancellationToken::new(),
             max_publish_rate,

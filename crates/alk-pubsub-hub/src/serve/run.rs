@@ -60,6 +60,8 @@ pub(crate) async fn serve(arguments: &ServeArgs) -> Result<Ended, Error> {
         cut: cut.clone(),
     };
     let accepting = tokio::spawn(acceptor.run(listener));
+    let sampling = hub.clone();
+    tokio::spawn(cut.clone().run_until_cancelled_owned(async move { sampling.metrics.run().await }));
     banner::print(address, tls.is_some(), rights);
     tracing::info!(%address, "ready");
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use alk_pubsub_core::{Error, ErrorKind, Router};
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::backoff::Backoff;
 use super::connection::{Connection, Outcome};
@@ -88,7 +89,8 @@ impl<C: Connector> Task<'_, C> {
     async fn connect(&self, backoff: &mut Backoff) -> Next {
         let timeout = self.shared.options.connect_timeout;
         let deadline = Instant::now() + timeout;
-        let attempt = tokio::time::timeout_at(deadline, self.connector.connect());
+        let span = tracing::debug_span!("connect", otel.kind = "client", messaging.system = "alk-pubsub");
+        let attempt = tokio::time::timeout_at(deadline, self.connector.connect().instrument(span));
         let pipe = match self.unless_left(attempt).await {
             Err(end) => return Next::End(end),
             Ok(Ok(Ok(pipe))) => pipe,

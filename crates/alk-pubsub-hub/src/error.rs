@@ -60,6 +60,9 @@ impl Error {
             Self::Hub { source, .. } if source.kind() == ws_client::ErrorKind::Io => {
                 Some("Is `alk-hub serve` running there? `--hub URL` says where to look.".to_owned())
             }
+            Self::Hub { source, .. } if source.kind() == ws_client::ErrorKind::Untrusted => {
+                Some("With an authority of your own, `--ca-file FILE` says whose certificates to trust.".to_owned())
+            }
             Self::Hub { source, .. } if source.kind() == ws_client::ErrorKind::Protocol => {
                 Some("A hub has its WebSockets at /ws, as in ws://127.0.0.1:7400/ws.".to_owned())
             }

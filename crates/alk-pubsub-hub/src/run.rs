@@ -3,7 +3,6 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::cli::{Cli, Command, LogFormat, ServeArgs};
@@ -18,7 +17,7 @@ const LEFTOVERS: Duration = Duration::from_millis(500);
 ///
 /// 0 when it is done, 1 if something failed or was refused, 2 if the command line was wrong.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match Cli::read(arguments) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and the version are errors to clap as well; nobody may be there to read either.

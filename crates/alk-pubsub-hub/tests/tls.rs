@@ -109,12 +109,21 @@ async fn http_websockets_and_the_command_line_over_tls() {
         }
     };
     timeout(PATIENCE, subscribed).await.unwrap();
-    support::ended(with_authority(&["pub", "greeting", "world", "1"])).await.fine();
+    let authorities = folder.join("authority.pem").display().to_string();
+    support::run(&["pub", "greeting", "world", "1", "--hub", &url, "--ca-file", &authorities]).await.fine();
     let event = support::ended(listening).await.fine();
     assert_eq!(event, "{\"type\":\"greeting\",\"id\":\"world\",\"payload\":1}\n");
     // Without the authority nobody is talked to.
     let done = support::run(&["pub", "greeting", "world", "1", "--hub", &url]).await;
-    assert_eq!(done.code, Some(1), "{done:?}");
+    assert!(done.code == Some(1) && done.stderr.contains("--ca-file"), "{done:?}");
+    for (file, code) in [(folder.join("none.pem"), 2), (folder.join("key.pem"), 2)] {
+        let file = file.display().to_string();
+        let done = support::run(&["sub", "greeting", "--hub", &url, "--ca-file", &file]).await;
+        assert!(
+            done.code == Some(code) && done.stderr.contains("certificate") | done.stderr.contains(&file),
+            "{done:?}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -84,6 +84,17 @@ impl WsClientBuilder {
         self
     }
 
+    /// Trusts hubs whose certificates come from the authorities in this PEM text, and no others: for `wss://` with an authority
+    /// of one's own. Default: what the platform trusts.
+    #[cfg(feature = "tls")]
+    pub fn root_certificates(mut self, pem: impl AsRef<[u8]>) -> Self {
+        match crate::tls::config_of(pem.as_ref()) {
+            Ok(config) => self.config.tls = Some(config),
+            Err(error) => self.set_wrong(error),
+        }
+        self
+    }
+
     /// The encoding to ask for. Default JSON.
     pub fn wire(mut self, wire: Wire) -> Self {
         self.config.wire = wire;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use alk_pubsub_link::{Error, ErrorKind};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 
 use crate::stream::BoxStream;
@@ -45,15 +46,34 @@ async fn default_config() -> Result<Arc<ClientConfig>, Error> {
         if added == 0 {
             return Err(Error::new(ErrorKind::Config, "there are no root certificates on this machine"));
         }
-        // Never `ClientConfig::builder()`: it panics where the process has not chosen a provider.
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| Error::with_source(ErrorKind::Config, "TLS cannot be set up", error))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Arc::new(config))
+        trusting(roots)
     });
     read.await
         .map_err(|error| Error::with_source(ErrorKind::Config, "root certificates cannot be read", error))?
+}
+
+/// Trusts the authorities in this text.
+pub(crate) fn config_of(pem: &[u8]) -> Result<Arc<ClientConfig>, Error> {
+    let wrong = "the authorities' certificates cannot be read";
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate =
+            certificate.map_err(|error| Error::with_source(ErrorKind::Config, wrong, error.to_string()))?;
+        roots.add(certificate).map_err(|error| Error::with_source(ErrorKind::Config, wrong, error))?;
+    }
+    if roots.is_empty() {
+        return Err(Error::new(ErrorKind::Config, "there is no certificate in the authorities' PEM text"));
+    }
+    trusting(roots)
+}
+
+fn trusting(roots: RootCertStore) -> Result<Arc<ClientConfig>, Error> {
+    // Never `ClientConfig::builder()`: it panics where the process has not chosen a provider.
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::with_source(ErrorKind::Config, "TLS cannot be set up", error))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
 }

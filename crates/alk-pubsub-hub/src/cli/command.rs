@@ -1,4 +1,7 @@
-use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::publish::PubArgs;
 use super::serve::ServeArgs;
@@ -19,6 +22,35 @@ pub struct Cli {
     pub command: Command,
 }
 
+impl Cli {
+    /// Reads a command line, of which the first is the program's name, and the environment.
+    ///
+    /// # Errors
+    ///
+    /// It makes no sense, or asks for help or the version.
+    pub fn read<I>(arguments: I) -> Result<Self, clap::Error>
+    where
+        I: IntoIterator,
+        I::Item: Into<OsString> + Clone,
+    {
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(arguments)?;
+        let mut cli = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        let remote = match &mut cli.command {
+            Command::Pub(arguments) => &mut arguments.remote,
+            Command::Sub(arguments) => &mut arguments.remote,
+            _ => return Ok(cli),
+        };
+        match matches.subcommand() {
+            Some((_, matches)) if !remote.settle(matches) => {
+                let message = "the argument '--hub <URL>' cannot be used with '--redis <URL>'";
+                Err(command.error(ErrorKind::ArgumentConflict, message))
+            }
+            _ => Ok(cli),
+        }
+    }
+}
+
 /// What `alk-hub` can do.
 #[derive(Debug, Subcommand)]
 #[non_exhaustive]
@@ -33,7 +65,7 @@ pub enum Command {
 
 #[cfg(test)]
 mod tests {
-    use clap::{CommandFactory, Parser};
+    use clap::CommandFactory;
 
     use super::{Cli, Command};
 
@@ -45,8 +77,8 @@ mod tests {
     #[test]
     fn every_flag_reads_an_environment_variable_of_its_name() {
         let command = Cli::command();
-        let serve = command.find_subcommand("serve").unwrap();
-        for flag in serve.get_arguments().filter(|flag| flag.get_long().is_some_and(|long| long != "help")) {
+        let flags = command.get_subcommands().flat_map(clap::Command::get_arguments);
+        for flag in flags.filter(|flag| flag.get_long().is_some_and(|long| long != "help")) {
             let long = flag.get_long().unwrap();
             let name = format!("ALK_HUB_{}", long.to_uppercase().replace('-', "_"));
             assert_eq!(flag.get_env().and_then(|env| env.to_str()), Some(name.as_str()), "--{long}");
@@ -102,7 +134,7 @@ mod tests {
             &[],
         ] {
             let all = ["alk-hub"].iter().chain(arguments);
-            assert_eq!(Cli::try_parse_from(all).unwrap_err().exit_code(), 2, "{arguments:?}");
+            assert_eq!(Cli::read(all).unwrap_err().exit_code(), 2, "{arguments:?}");
         }
     }
 
@@ -111,7 +143,7 @@ mod tests {
         let line = "alk-hub serve --listen 0.0.0.0:7400 --allow-anonymous publish,subscribe --max-connections 50 \
                     --max-topics 8 --max-frame 64KiB --queue 1MiB --slow-consumer close --max-publish-rate 10 \
                     --drain 30s --log-format json";
-        let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
+        let cli = Cli::read(line.split_whitespace()).unwrap();
         let Command::Serve(arguments) = cli.command else { panic!("{cli:?}") };
         assert_eq!((arguments.max_frame.bytes(), arguments.queue.bytes()), (64 << 10, 1 << 20));
         assert_eq!(arguments.allow_anonymous.len(), 2);

@@ -37,15 +37,15 @@ pub struct PubArgs {
     pub payload: Option<String>,
 
     /// Publish each line of standard input as an event; it is a JSON value. Empty lines are passed over
-    #[arg(long)]
+    #[arg(long, env = "ALK_HUB_LINES")]
     pub lines: bool,
 
     /// Payloads are text, not JSON. With --lines, each line is a string, also an empty one
-    #[arg(long, conflicts_with = "envelopes")]
+    #[arg(long, env = "ALK_HUB_TEXT", conflicts_with = "envelopes")]
     pub text: bool,
 
     /// Publish each line of standard input, which is an envelope {"type":…,"id":…,"payload":…}
-    #[arg(long, conflicts_with = "lines")]
+    #[arg(long, env = "ALK_HUB_ENVELOPES", conflicts_with = "lines")]
     pub envelopes: bool,
 
     /// Whom to talk to.

@@ -1,4 +1,7 @@
-use clap::Args;
+use std::path::PathBuf;
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args};
 
 use super::hub_url::HubUrl;
 use super::redis_url::RedisUrl;
@@ -18,7 +21,6 @@ pub struct RemoteArgs {
         long,
         env = "ALK_HUB_REDIS",
         hide_env_values = true,
-        conflicts_with = "hub",
         value_name = "URL",
         help_heading = "Whom to talk to"
     )]
@@ -33,4 +35,23 @@ pub struct RemoteArgs {
         help_heading = "Whom to talk to"
     )]
     pub prefix: String,
+
+    /// Trust hubs with certificates from the authorities in this PEM file, instead of those that the system trusts
+    #[arg(long, env = "ALK_HUB_CA_FILE", value_name = "FILE", help_heading = "Whom to talk to")]
+    pub ca_file: Option<PathBuf>,
+}
+
+impl RemoteArgs {
+    /// What is typed wins over what the environment says, and of the environment's the hub wins: `ALK_HUB_REDIS` is
+    /// there for `serve` as well. `false` if both are typed.
+    pub(super) fn settle(&mut self, matches: &ArgMatches) -> bool {
+        let is_typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+        match (&self.hub, &self.redis) {
+            (Some(_), Some(_)) if is_typed("hub") && is_typed("redis") => return false,
+            (Some(_), Some(_)) if is_typed("redis") => self.hub = None,
+            (Some(_), Some(_)) => self.redis = None,
+            _ => {}
+        }
+        true
+    }
 }

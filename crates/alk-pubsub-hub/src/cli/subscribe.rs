@@ -29,15 +29,15 @@ pub struct SubArgs {
     pub topics: Vec<Interest>,
 
     /// End after so many events
-    #[arg(long, value_name = "N")]
+    #[arg(long, env = "ALK_HUB_COUNT", value_name = "N")]
     pub count: Option<NonZeroU64>,
 
     /// End after so long, as in 500ms or 1m, counted from when it listens
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "ALK_HUB_TIMEOUT", value_name = "TIME", value_parser = humantime::parse_duration)]
     pub timeout: Option<Duration>,
 
     /// Write each event indented, on several lines
-    #[arg(long)]
+    #[arg(long, env = "ALK_HUB_PRETTY")]
     pub pretty: bool,
 
     /// Whom to talk to.

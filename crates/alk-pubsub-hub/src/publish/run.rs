@@ -94,6 +94,8 @@ enum Stop {
     Line(u64, String),
     Read(Broken),
     Interrupted,
+    /// The connection, for good.
+    Lost,
 }
 
 async fn many(
@@ -108,6 +110,7 @@ async fn many(
         biased;
         stop = pump(format, batches, &mut window, &mut progress) => stop,
         _ = signals.next() => Stop::Interrupted,
+        () = remote::lost(target.state()) => Stop::Lost,
     };
     let rest = tokio::select! {
         rest = window.rest() => rest,
@@ -132,6 +135,10 @@ async fn many(
             Err(Error::System { doing: "read standard input", source })
         }
         (Ok(()), Stop::Interrupted) => Err(Error::Failed(format!("interrupted; {so_far}"))),
+        (Ok(()), Stop::Lost) => {
+            let why = remote::why_lost(&*target).await;
+            Err(Error::Failed(format!("the connection is lost for good: {why}\n{so_far}")))
+        }
         (Ok(()), Stop::End | Stop::Refused) => close(&*target).await,
     }
 }

@@ -3,10 +3,10 @@ use std::sync::Arc;
 
 use alk_pubsub::redis::RedisEventTarget;
 use alk_pubsub::ws_client::WsClientEventTarget;
-use alk_pubsub::{ConnectionState, EventTarget, StateWatch};
+use alk_pubsub::{Bounds, ConnectionState, EventTarget, Interest, StateWatch};
 
 use crate::cli::{RedisUrl, RemoteArgs};
-use crate::error::Error;
+use crate::error::{Error, described};
 
 /// How much of what is published may be on its way to a hub. More than a publisher here has on its way, so that none waits
 /// for room, and all are in order.
@@ -14,13 +14,18 @@ const QUEUE_BYTES: usize = 64 << 20;
 
 /// Connects; what is lost later is made again.
 pub(crate) async fn connect(arguments: RemoteArgs) -> Result<Arc<dyn EventTarget>, Error> {
-    let RemoteArgs { hub, redis, prefix } = arguments;
+    let RemoteArgs { hub, redis, prefix, ca_file } = arguments;
     if let Some(url) = redis {
         return Ok(Arc::new(connect_redis(&url, prefix).await?));
     }
     let url = hub.unwrap_or_default();
-    let connecting = WsClientEventTarget::builder(url.as_str()).queue_bytes(QUEUE_BYTES).connect();
-    match connecting.await {
+    let mut builder = WsClientEventTarget::builder(url.as_str()).queue_bytes(QUEUE_BYTES);
+    if let Some(file) = ca_file {
+        let pem = std::fs::read(&file)
+            .map_err(|error| Error::Usage(format!("cannot read {}: {error}", file.display())))?;
+        builder = builder.root_certificates(&pem);
+    }
+    match builder.connect().await {
         Ok(target) => Ok(Arc::new(target)),
         Err(source) => Err(Error::Hub { url, source }),
     }
@@ -33,6 +38,21 @@ pub(crate) async fn connect_redis(
 ) -> Result<RedisEventTarget, Error> {
     let connecting = RedisEventTarget::builder(url.secret()).prefix(prefix).connect();
     connecting.await.map_err(|source| Error::Redis { url: url.clone(), source })
+}
+
+/// Resolves when the connection is lost and will not be made again.
+pub(crate) async fn lost(mut state: StateWatch) {
+    while state.current() != ConnectionState::Closed {
+        state.changed().await;
+    }
+}
+
+/// Why there will be no connection any more.
+pub(crate) async fn why_lost(target: &dyn EventTarget) -> String {
+    match target.subscribe_raw(Interest::Everything, Bounds::default()).await {
+        Err(error) => described(&error),
+        Ok(_) => "it was closed".to_owned(),
+    }
 }
 
 /// Says on standard error when the connection is lost, and when it is back. For ever.

@@ -28,6 +28,32 @@ pub(super) fn stdout(indented: bool) -> io::Result<(Output, Written)> {
     Ok((Output(sender), written))
 }
 
+/// Resolves when it is known that nobody reads standard output any more, also while there is nothing to write. Never where
+/// that cannot be known, as of a file.
+#[cfg(unix)]
+pub(super) async fn unread() {
+    use rustix::event::{PollFd, PollFlags, poll};
+    use rustix::io::Errno;
+
+    let (done, closed) = oneshot::channel();
+    // A thread, which ends with the process.
+    let watching = thread::Builder::new().name("stdout-end".to_owned()).spawn(move || {
+        let stdout = io::stdout();
+        // Errors and hang-ups are told unasked.
+        while poll(&mut [PollFd::new(&stdout, PollFlags::empty())], None) == Err(Errno::INTR) {}
+        let _ = done.send(());
+    });
+    if watching.is_err() || closed.await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// That cannot be known here.
+#[cfg(not(unix))]
+pub(super) async fn unread() {
+    std::future::pending::<()>().await;
+}
+
 impl Output {
     /// Has some lines written, when there is room for them; nothing if nothing is written any more. Cancel safe.
     pub(super) async fn write(&self, lines: Bytes) {

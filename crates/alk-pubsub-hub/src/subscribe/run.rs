@@ -10,7 +10,7 @@ use super::framing::Lines;
 use super::gaps::Gaps;
 use super::output::{self, Output};
 use crate::cli::SubArgs;
-use crate::error::Error;
+use crate::error::{Error, described};
 use crate::progress::Progress;
 use crate::remote;
 use crate::signals::Signals;
@@ -42,6 +42,7 @@ pub(crate) async fn subscribe(arguments: SubArgs) -> Result<(), Error> {
         biased;
         why = print(&mut feed, count, &output, &mut printed) => why,
         written = &mut written => unwritten(written.unwrap_or(Ok(()))),
+        () = output::unread() => Ended::NobodyReads,
         _ = signals.next() => Ended::Interrupted,
         () = over(timeout) => Ended::Timeout,
         () = remote::tell_losses(target.state()) => Ended::Interrupted,
@@ -80,8 +81,8 @@ enum Ended {
     Timeout,
     NobodyReads,
     Unwritten(io::Error),
-    /// There is nothing to listen to any more.
-    Over(Interest),
+    /// There is nothing to listen to any more, and perhaps a reason.
+    Over(Interest, Option<alk_pubsub::Error>),
 }
 
 async fn listen(target: &Arc<dyn EventTarget>, topics: Vec<Interest>) -> Result<Feed, Error> {
@@ -120,7 +121,7 @@ async fn print(feed: &mut Feed, count: Option<NonZeroU64>, output: &Output, prin
                         return Ended::Counted;
                     }
                 }
-                FeedItem::Ended { interest, .. } => return Ended::Over(interest),
+                FeedItem::Ended { interest, error } => return Ended::Over(interest, error),
                 _ => {}
             }
         }
@@ -167,7 +168,10 @@ fn ended(why: Ended, events: u64, count: Option<NonZeroU64>) -> Result<(), Error
         Ended::Interrupted => short("interrupted"),
         Ended::Timeout => short("the time was over"),
         Ended::Unwritten(source) => Err(Error::System { doing: "write to standard output", source }),
-        Ended::Over(interest) => {
+        Ended::Over(interest, Some(error)) => {
+            Err(Error::Failed(format!("nothing will come of `{interest}` any more: {}", described(&error))))
+        }
+        Ended::Over(interest, None) => {
             Err(Error::Failed(format!("the subscription to `{interest}` was ended by the other side")))
         }
     }

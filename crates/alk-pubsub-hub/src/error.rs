@@ -26,6 +26,8 @@ pub(crate) enum Error {
     Hub { url: HubUrl, source: ws_client::Error },
     /// Something that is not true of the command line as such, but of what stands in it.
     Usage(String),
+    /// There is nothing more to say than what stands in the output already.
+    Unhealthy,
     /// Said in full.
     Failed(String),
     /// A call to whom we talk to was refused.
@@ -104,6 +106,7 @@ impl fmt::Display for Error {
             Self::Hub { url, .. } => write!(f, "cannot connect to the hub at {url}"),
             Self::Usage(message) | Self::Failed(message) => f.write_str(message),
             Self::Refused { doing, .. } => write!(f, "cannot {doing}"),
+            Self::Unhealthy => f.write_str("something is wrong that hubs and their clients will feel"),
         }
     }
 }
@@ -115,7 +118,11 @@ impl StdError for Error {
             Self::Redis { source, .. } => Some(source),
             Self::Hub { source, .. } => Some(source),
             Self::Refused { source, .. } => Some(source),
-            Self::OpenToStrangers(_) | Self::RedisLost | Self::Usage(_) | Self::Failed(_) => None,
+            Self::OpenToStrangers(_)
+            | Self::RedisLost
+            | Self::Unhealthy
+            | Self::Usage(_)
+            | Self::Failed(_) => None,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! the parts themselves, [`alk_pubsub::ws_server`] and [`alk_pubsub::sse`].
 
 mod cli;
+mod doctor;
 mod error;
 mod logging;
 mod numbers;
@@ -17,7 +18,7 @@ mod signals;
 mod subscribe;
 
 pub use cli::{
-    AllowedOrigin, Anonymous, ByteSize, Cli, Command, HubUrl, LogFormat, PubArgs, RedisUrl, RemoteArgs,
-    ServeArgs, SlowConsumer, SubArgs,
+    AllowedOrigin, Anonymous, ByteSize, Cli, Command, DoctorArgs, HubUrl, LogFormat, PubArgs, RedisUrl,
+    RemoteArgs, ServeArgs, SlowConsumer, SubArgs,
 };
 pub use run::run;

@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::cli::{Cli, Command, LogFormat, ServeArgs};
 use crate::error::Error;
 use crate::serve::{Ended, serve};
-use crate::{logging, publish, subscribe};
+use crate::{doctor, logging, publish, subscribe};
 
 /// What tasks have to end that are left when the command has ended.
 const LEFTOVERS: Duration = Duration::from_millis(500);
@@ -29,6 +29,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Serve(arguments) => run_serve(&arguments),
         Command::Pub(arguments) => run_client(publish::publish(arguments)),
         Command::Sub(arguments) => run_client(subscribe::subscribe(arguments)),
+        Command::Doctor(arguments) => run_client(doctor::doctor(arguments)),
     };
     done.unwrap_or_else(|error| {
         let _ = writeln!(std::io::stderr(), "alk-hub: {}", error.with_sources());

@@ -162,6 +162,25 @@ impl Builder {
         }
     }
 
+    /// Connects for a moment, sends these commands one after the other, and returns what the server answered: strings and
+    /// numbers as text, lists and maps as what is in them. For programs that look at how a server is set up, by `INFO`,
+    /// `CONFIG GET` or `TIME`; a cluster answers with one of its nodes. Commands of the subscriber mode have no answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect). What is wrong with a command stands in its place:
+    /// [`Denied`](ErrorKind::Denied) where the user may not send it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves no connection behind.
+    pub async fn ask(self, commands: &[&[&str]]) -> Result<Vec<Result<Vec<String>, Error>>, Error> {
+        let limit = self.config.connect_timeout;
+        let asking = crate::driver::ask(FredConfig::new(&self.config)?, commands);
+        let late = |_| Error::new(ErrorKind::Timeout, format!("Redis did not answer within {limit:?}"));
+        tokio::time::timeout(limit, asking).await.map_err(late)?
+    }
+
     fn start(self) -> Result<RedisEventTarget, Error> {
         let config = self.config;
         let channels = Channels::new(config.prefix.clone(), config.sharded)?;

@@ -48,6 +48,8 @@
 //! A transport that can lose its connection shows what happens then. Give the space [`Faults`], and say so by
 //! [`Capabilities::outages`] and [`Capabilities::raw_bytes`].
 
+#[cfg(feature = "net")]
+mod balancer;
 mod capabilities;
 mod check;
 mod checks;
@@ -61,6 +63,8 @@ pub mod redis;
 mod report;
 mod run;
 
+#[cfg(feature = "net")]
+pub use balancer::Balancer;
 pub use capabilities::{Capabilities, Requirement};
 pub use check::Check;
 pub use checks::CHECKS;

@@ -13,6 +13,7 @@ use alk_pubsub_ws_server::{
 };
 use serde_json::{Value, json};
 use support::{Spoke, in_time, start};
+use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
 fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
@@ -269,6 +270,35 @@ async fn a_spoke_that_says_nothing_at_all_is_gone_within_the_heartbeat() {
     let silent = Spoke::connect(address).await;
     assert_eq!(in_time(told.recv()).await, Some(Disconnected::Silent));
     drop(silent);
+}
+
+#[tokio::test]
+async fn a_spoke_that_sends_a_frame_byte_by_byte_is_gone_within_the_heartbeat() {
+    let hub = WsServerEventTarget::builder(alk_pubsub_core::InProcessEventTarget::default())
+        .limits(limits(|limits| {
+            limits.heartbeat = Duration::from_millis(50);
+            limits.heartbeat_timeout = Duration::from_millis(50);
+        }))
+        .build();
+    let (tell, mut told) = mpsc::channel(8);
+    hub.on_disconnection(move |_, why| tell.try_send(why).unwrap());
+    let mut stream = Spoke::connect(start(&hub).await).await.socket.into_inner();
+    // Of a frame of 60,000 bytes, of which each is on its way for a while.
+    let frame = [0x81, 0xfe, 0xea, 0x60].into_iter().chain(std::iter::repeat(0));
+    let dripping = async {
+        let mut often = tokio::time::interval(Duration::from_millis(5));
+        for byte in frame {
+            often.tick().await;
+            if stream.write_all(&[byte]).await.is_err() {
+                break;
+            }
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        why = in_time(told.recv()) => assert_eq!(why, Some(Disconnected::Silent)),
+        () = dripping => {}
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@ use std::ffi::OsString;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use super::doctor::DoctorArgs;
 use super::publish::PubArgs;
 use super::serve::ServeArgs;
 use super::subscribe::SubArgs;
@@ -61,6 +62,8 @@ pub enum Command {
     Pub(PubArgs),
     /// Listens to topics and prints their events
     Sub(SubArgs),
+    /// Looks at a Redis and at a hub, and says what is wrong and what to do about it
+    Doctor(DoctorArgs),
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod anonymous;
 mod byte_size;
 mod command;
+mod doctor;
 mod hub_url;
 mod origin;
 mod publish;
@@ -15,6 +16,7 @@ pub use anonymous::Anonymous;
 pub(crate) use anonymous::Rights;
 pub use byte_size::ByteSize;
 pub use command::{Cli, Command};
+pub use doctor::DoctorArgs;
 pub use hub_url::HubUrl;
 pub use origin::AllowedOrigin;
 pub(crate) use origin::normal as normal_origin;

@@ -7,6 +7,7 @@ mod folder;
 #[path = "../../../alk-pubsub-sse/tests/common/http.rs"]
 mod http;
 mod log;
+mod process;
 mod program;
 mod spoke;
 
@@ -22,6 +23,7 @@ use tokio::time::timeout;
 pub(crate) use self::folder::Folder;
 pub(crate) use self::http::{Client, Head, PATIENCE};
 pub(crate) use self::log::{Log, real_lines};
+pub(crate) use self::process::Process;
 pub(crate) use self::program::{ended, program, run, run_with, signal};
 pub(crate) use self::spoke::Spoke;
 
@@ -127,12 +129,14 @@ impl Hub {
         timeout(within, self.child.wait()).await.expect("a hub that ends in time").unwrap()
     }
 
+    /// What the system says of it.
+    pub(crate) fn process(&self) -> Process {
+        Process(self.child.id().expect("a hub that runs"))
+    }
+
     /// The memory that it has resident, in bytes; `None` where the system does not tell.
     pub(crate) fn resident(&self) -> Option<usize> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        let kib: usize = line.trim().strip_suffix(" kB")?.parse().ok()?;
-        Some(kib << 10)
+        Process(self.child.id()?).memory("VmRSS:")
     }
 }
 

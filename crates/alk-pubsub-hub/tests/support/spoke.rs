@@ -14,23 +14,50 @@ use super::PATIENCE;
 pub(crate) struct Spoke {
     socket: WebSocketStream<TcpStream>,
     pub(crate) welcome: Value,
+    msgpack: bool,
 }
 
 impl Spoke {
     pub(crate) async fn connect(stream: TcpStream) -> Self {
+        Self::connect_as(stream, "alk-pubsub.v1.json").await
+    }
+
+    /// One whose frames are MessagePack; what it is sent is shown as JSON, and what it sends is turned into MessagePack.
+    pub(crate) async fn connect_msgpack(stream: TcpStream) -> Self {
+        Self::connect_as(stream, "alk-pubsub.v1.msgpack").await
+    }
+
+    async fn connect_as(stream: TcpStream, protocol: &str) -> Self {
         stream.set_nodelay(true).unwrap();
         let uri = format!("ws://{}/ws", stream.peer_addr().unwrap()).parse().unwrap();
-        let request = ClientRequestBuilder::new(uri).with_sub_protocol("alk-pubsub.v1.json");
+        let request = ClientRequestBuilder::new(uri).with_sub_protocol(protocol);
         let (socket, response) = timeout(PATIENCE, client_async(request, stream)).await.unwrap().unwrap();
         assert_eq!(response.status(), 101);
-        let mut spoke = Self { socket, welcome: Value::Null };
+        let mut spoke = Self { socket, welcome: Value::Null, msgpack: protocol.ends_with("msgpack") };
         spoke.welcome = spoke.frame().await;
         assert_eq!(spoke.welcome["type"], "__welcome");
         spoke
     }
 
     pub(crate) async fn send(&mut self, frame: impl Into<String>) {
-        self.socket.send(Message::text(frame.into())).await.unwrap();
+        let frame = frame.into();
+        let message = if self.msgpack {
+            let value: Value = serde_json::from_str(&frame).unwrap();
+            Message::binary(rmp_serde::to_vec_named(&value).unwrap())
+        } else {
+            Message::text(frame)
+        };
+        self.socket.send(message).await.unwrap();
+    }
+
+    /// The next frame as it came.
+    pub(crate) async fn raw_frame(&mut self) -> String {
+        loop {
+            let message = timeout(PATIENCE, self.socket.next()).await.expect("a frame in time");
+            if let Message::Text(text) = message.expect("a frame").unwrap() {
+                return text.as_str().to_owned();
+            }
+        }
     }
 
     pub(crate) async fn send_binary(&mut self, frame: impl AsRef<[u8]>) {
@@ -47,6 +74,7 @@ impl Spoke {
         loop {
             match timeout(PATIENCE, self.socket.next()).await.expect("a frame in time") {
                 Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
+                Some(Ok(Message::Binary(bytes))) => return Ok(rmp_serde::from_slice(&bytes).unwrap()),
                 Some(Ok(Message::Close(frame))) => return Err(frame.map(|frame| frame.code.into())),
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return Err(None),

@@ -86,7 +86,7 @@ impl Driver for FredDriver {
 }
 
 /// Connects a client; what is returned keeps it connected.
-async fn connect(client: &Client) -> Result<AbortOnDrop<Result<(), FredError>>, Error> {
+pub(super) async fn connect(client: &Client) -> Result<AbortOnDrop<Result<(), FredError>>, Error> {
     let task: ConnectHandle = client.connect();
     let task = AbortOnDrop(task);
     client.wait_for_connect().await.map_err(error)?;
@@ -305,7 +305,7 @@ fn end(ended: Result<Result<(), FredError>, Error>) -> Error {
     }
 }
 
-fn error(cause: FredError) -> Error {
+pub(super) fn error(cause: FredError) -> Error {
     let details = cause.details();
     let code = details.split_ascii_whitespace().next().unwrap_or_default();
     let (kind, message) = match (cause.kind(), code) {
@@ -336,7 +336,7 @@ fn error(cause: FredError) -> Error {
 }
 
 /// A task that ends with its owner.
-struct AbortOnDrop<T>(JoinHandle<T>);
+pub(super) struct AbortOnDrop<T>(JoinHandle<T>);
 
 impl<T> AbortOnDrop<T> {
     async fn ended(&mut self) -> Result<T, Error> {

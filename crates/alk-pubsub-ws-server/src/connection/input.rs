@@ -16,6 +16,14 @@ const SHARED_BUFFER: usize = 16 << 10;
 /// Beyond the largest frame that is answered with `too_large`, frames that are larger by up to this are still read.
 pub(super) const TOLERANCE: usize = 64 << 10;
 
+/// What a control frame of a client has before its data.
+const CONTROL_HEADER: usize = 6;
+/// How often a message may come over in bytes: in fragments of a byte each it takes seven for one. What is longer consists
+/// of fragments of nothing.
+const FRAGMENTED: usize = 8;
+/// A peer that sends less than this between two pings, and nothing whole, is not there as far as anybody can use it.
+const TRICKLE: usize = 1 << 10;
+
 thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
@@ -23,6 +31,11 @@ thread_local! {
 /// The reading half of a server's WebSocket.
 pub(super) struct Input {
     context: WebSocketContext,
+    /// Bytes of a message that is not complete yet.
+    unfinished: usize,
+    most_unfinished: usize,
+    /// Bytes of which nobody has heard yet that they arrived.
+    trickle: usize,
 }
 
 /// What was read.
@@ -54,18 +67,19 @@ impl Input {
             .write_buffer_size(0)
             .max_message_size(Some(hard_limit))
             .max_frame_size(Some(hard_limit));
-        Self { context: WebSocketContext::new(Role::Server, Some(config)) }
+        let context = WebSocketContext::new(Role::Server, Some(config));
+        Self { context, unfinished: 0, most_unfinished: hard_limit.saturating_mul(FRAGMENTED), trickle: 0 }
     }
 
     /// Reads once from the socket and hands out the messages in it. What tungstenite answers by itself is appended to
-    /// `replies`.
+    /// `replies`. Ready with whether it was enough to take the peer for alive.
     pub(super) fn poll_read(
         &mut self,
         io: Pin<&mut impl AsyncRead>,
         cx: &mut Context<'_>,
         replies: &mut Vec<u8>,
         each: &mut dyn FnMut(Read1),
-    ) -> Poll<Result<(), Ended>> {
+    ) -> Poll<Result<bool, Ended>> {
         BUFFER.with(|shared| match shared.try_borrow_mut() {
             Ok(mut buffer) => self.read_into(&mut buffer, io, cx, replies, each),
             // Somebody runs another connection from within a callback of this one.
@@ -80,7 +94,7 @@ impl Input {
         cx: &mut Context<'_>,
         replies: &mut Vec<u8>,
         each: &mut dyn FnMut(Read1),
-    ) -> Poll<Result<(), Ended>> {
+    ) -> Poll<Result<bool, Ended>> {
         buffer.resize(SHARED_BUFFER, 0);
         let mut filled = ReadBuf::new(buffer);
         let Ok(()) = ready!(io.poll_read(cx, &mut filled)) else { return Poll::Ready(Err(Ended::Gone)) };
@@ -88,17 +102,38 @@ impl Input {
         if input.is_empty() {
             return Poll::Ready(Err(Ended::Gone));
         }
+        self.unfinished += input.len();
+        self.trickle += input.len();
+        let mut alive = self.trickle >= TRICKLE;
         let mut stream = Memory { input, replies };
         loop {
-            match self.context.read(&mut stream) {
-                Ok(Message::Text(text)) => each(Read1::Message { data: text.into(), text: true }),
-                Ok(Message::Binary(data)) => each(Read1::Message { data, text: false }),
-                Ok(Message::Ping(_) | Message::Pong(_)) => each(Read1::Heartbeat),
+            let message = self.context.read(&mut stream);
+            alive |= message.is_ok();
+            match message {
+                Ok(Message::Text(text)) => {
+                    self.unfinished = 0;
+                    each(Read1::Message { data: text.into(), text: true });
+                }
+                Ok(Message::Binary(data)) => {
+                    self.unfinished = 0;
+                    each(Read1::Message { data, text: false });
+                }
+                Ok(Message::Ping(data) | Message::Pong(data)) => {
+                    // Between the fragments of a message, and no part of it.
+                    self.unfinished = self.unfinished.saturating_sub(CONTROL_HEADER + data.len());
+                    each(Read1::Heartbeat);
+                }
                 Ok(Message::Close(_)) => each(Read1::Close),
                 // Whole frames come only when frames are read.
                 Ok(Message::Frame(_)) => {}
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return Poll::Ready(Ok(()));
+                    if self.unfinished > self.most_unfinished {
+                        return Poll::Ready(Err(Ended::TooLarge));
+                    }
+                    if alive {
+                        self.trickle = 0;
+                    }
+                    return Poll::Ready(Ok(alive));
                 }
                 Err(Error::Capacity(_)) => return Poll::Ready(Err(Ended::TooLarge)),
                 Err(Error::Utf8(error)) => {

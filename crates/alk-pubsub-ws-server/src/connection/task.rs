@@ -38,6 +38,9 @@ pin_project! {
         heartbeat: Heartbeat,
         max_frame_bytes: usize,
         received: bool,
+        // Pings and pongs since the last ping of ours, and how many there may be.
+        beats: u64,
+        most_beats: u64,
         // Whether the socket took no more when it was last written to.
         blocked: bool,
         phase: Phase,
@@ -74,6 +77,9 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
             heartbeat: Heartbeat::new(limits),
             max_frame_bytes: limits.max_frame_bytes,
             received: true,
+            beats: 0,
+            most_beats: u64::from(limits.control_burst)
+                + u64::from(limits.control_rate) * limits.heartbeat.as_secs().max(1),
             blocked: false,
             phase: Phase::Open,
         }
@@ -124,8 +130,9 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
             let (most, text_only) = (*this.max_frame_bytes, this.framing.0.is_text());
             let mut replies = Vec::new();
             let mut closed = false;
+            let beats = &mut *this.beats;
             let read = this.input.poll_read(this.io.as_mut(), cx, &mut replies, &mut |read| match read {
-                Read1::Heartbeat => {}
+                Read1::Heartbeat => *beats += 1,
                 Read1::Close => closed = true,
                 Read1::Message { data, .. } if data.len() > most => {
                     session.refuse(
@@ -144,9 +151,12 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
             outgoing.push(replies);
             match read {
                 Poll::Pending => {}
-                Poll::Ready(Ok(())) => {
-                    *received = true;
+                Poll::Ready(Ok(alive)) => {
+                    *received |= alive;
                     done = true;
+                    if *this.beats > *this.most_beats {
+                        session.close(CloseCode::Policy, "rate_limited", None, outgoing);
+                    }
                 }
                 Poll::Ready(Err(Ended::Gone)) if !closed => return Err(Disconnected::BySpoke),
                 Poll::Ready(Err(Ended::Gone)) => {}
@@ -203,6 +213,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         match this.heartbeat.poll(cx, this.received) {
             Poll::Pending => {}
             Poll::Ready(Beat::Ping) => {
+                *this.beats = 0;
                 this.outgoing.push(framing::ping());
                 done = true;
             }

@@ -1,0 +1,34 @@
+use clap::Args;
+
+use super::hub_url::HubUrl;
+use super::redis_url::RedisUrl;
+use super::remote::PREFIX;
+
+const EXAMPLES: &str = "\
+Examples:
+  alk-hub doctor                                      the hub on this machine
+  alk-hub doctor --redis redis://cache:6379           what a hub over this Redis would meet
+  alk-hub doctor --redis redis://cache --hub wss://hub.example --json
+
+Each line is a finding: ok, warn or fail, and below it what to do. It ends with 1 if anything failed.";
+
+/// The options of `alk-hub doctor`.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct DoctorArgs {
+    /// Look at this Redis
+    #[arg(long, env = "ALK_HUB_REDIS", hide_env_values = true, value_name = "URL")]
+    pub redis: Option<RedisUrl>,
+
+    /// What the names of Redis channels start with, as the hubs have it
+    #[arg(long, env = "ALK_HUB_PREFIX", default_value = PREFIX, value_name = "PREFIX")]
+    pub prefix: String,
+
+    /// Look at this hub [default: ws://127.0.0.1:7400/ws, unless --redis is given]
+    #[arg(long, env = "ALK_HUB_HUB", value_name = "URL")]
+    pub hub: Option<HubUrl>,
+
+    /// Print one JSON object instead, for programs
+    #[arg(long, env = "ALK_HUB_JSON")]
+    pub json: bool,
+}

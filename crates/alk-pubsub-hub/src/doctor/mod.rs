@@ -1,0 +1,10 @@
+//! `alk-hub doctor`.
+
+mod command;
+mod finding;
+mod hub;
+mod readiness;
+mod redis;
+mod round_trip;
+
+pub(crate) use command::doctor;

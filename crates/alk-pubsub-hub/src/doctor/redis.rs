@@ -199,11 +199,12 @@ async fn rights(url: &RedisUrl, prefix: &str, findings: &mut Vec<Finding>) {
             Err(error) => Finding::fail(check, described(error), advice(error, prefix)),
         });
     }
+    let all_granted = steps.iter().all(|(_, _, outcome)| outcome.is_ok());
     match trip.took {
         Some(took) => {
-            findings.push(Finding::ok("redis-round-trip", format!("an event came back after {took:.1?}")))
+            findings.push(Finding::ok("redis-round-trip", format!("an event came back after {took:.1?}")));
         }
-        None if steps.iter().all(|(_, _, outcome)| outcome.is_ok()) => findings.push(Finding::fail(
+        None if all_granted => findings.push(Finding::fail(
             "redis-round-trip",
             format!("an event of type `{TYPE}` was published, and has not come back"),
             "Does this URL lead to one server, or to several that know nothing of each other?",

@@ -29,7 +29,7 @@ async fn open_and_wait(attack: &Attack, number: usize, bytes: impl AsRef<[u8]>) 
 async fn connections_that_say_nothing() {
     let attack = Attack::on("half handshake: TCP and nothing more", &["--handshake-timeout", "2s"]).await;
     let clients = open_and_wait(&attack, 500, "").await;
-    attack.is_over(clients.len(), By::Hub, 16 * MIB, SOON).await;
+    attack.over(clients.len(), By::Hub, 16 * MIB, SOON).await;
 }
 
 #[tokio::test]
@@ -37,7 +37,7 @@ async fn upgrades_without_their_last_line() {
     let attack = Attack::on("half handshake: HTTP upgrade", &["--handshake-timeout", "2s"]).await;
     let half = format!("GET /ws HTTP/1.1\r\nHost: {}\r\n{UPGRADE}", attack.hub.address);
     let clients = open_and_wait(&attack, 500, half).await;
-    attack.is_over(clients.len(), By::Hub, 24 * MIB, SOON).await;
+    attack.over(clients.len(), By::Hub, 24 * MIB, SOON).await;
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn heads_that_come_byte_by_byte() {
             }
         }
     }
-    attack.is_over(clients.len(), By::Hub, 24 * MIB, SOON).await;
+    attack.over(clients.len(), By::Hub, 24 * MIB, SOON).await;
 }
 
 #[tokio::test]
@@ -130,7 +130,7 @@ async fn more_connections_than_one_address_may_have() {
         }
     }
     drop(clients);
-    attack.is_over(refused, By::Attacker, 16 * MIB, SOON).await;
+    attack.over(refused, By::Attacker, 16 * MIB, SOON).await;
 }
 
 #[tokio::test]
@@ -147,5 +147,5 @@ async fn connections_that_come_and_go() {
         });
     }
     tasks.join_all().await;
-    attack.is_over(2000, By::Attacker, 32 * MIB, SOON).await;
+    attack.over(2000, By::Attacker, 32 * MIB, SOON).await;
 }

@@ -61,7 +61,7 @@ async fn closed_with(name: &'static str, number: usize, bytes: &[u8], code: u16,
         assert!(found.is_none_or(|found| found == code), "{name}: {found:?}");
         clients.push(client);
     }
-    attack.is_over(number, By::Hub, most_memory, SOON).await;
+    attack.over(number, By::Hub, most_memory, SOON).await;
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn pings_whose_answers_nobody_reads() {
         while timeout(PATIENCE, client.stream.write_all(&ping)).await.expect("in time").is_ok() {}
         clients.push(client);
     }
-    attack.is_over(6, By::Hub, 32 * MIB, Duration::from_secs(60)).await;
+    attack.over(6, By::Hub, 32 * MIB, Duration::from_secs(60)).await;
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn fragments_of_one_byte() {
         let code = send_until_closed(&mut client, &frame(0x00, b"x").repeat(100)).await;
         assert!(code.is_none_or(|code| code == 1009), "{code:?}");
     }
-    attack.is_over(10, By::Hub, 16 * MIB, SOON).await;
+    attack.over(10, By::Hub, 16 * MIB, SOON).await;
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn fragments_of_nothing() {
         let code = send_until_closed(&mut client, &frame(0x00, b"").repeat(100)).await;
         assert!(code.is_none_or(|code| code == 1009), "{code:?}");
     }
-    attack.is_over(10, By::Hub, 16 * MIB, SOON).await;
+    attack.over(10, By::Hub, 16 * MIB, SOON).await;
 }
 
 #[tokio::test]
@@ -155,7 +155,7 @@ async fn what_no_client_may_send() {
             tries += 1;
         }
     }
-    attack.is_over(tries, By::Hub, 16 * MIB, SOON).await;
+    attack.over(tries, By::Hub, 16 * MIB, SOON).await;
 }
 
 #[tokio::test]
@@ -177,7 +177,7 @@ async fn compression_is_not_agreed_to() {
             assert_eq!((head.status, head.headers.get("sec-websocket-extensions")), (101, None));
         }
     }
-    attack.is_over(150, By::Attacker, 16 * MIB, SOON).await;
+    attack.over(150, By::Attacker, 16 * MIB, SOON).await;
 }
 
 #[tokio::test]
@@ -202,7 +202,7 @@ async fn topics_that_come_and_go() {
         clients.push(spoke);
     }
     drop(clients);
-    attack.is_over(tries, By::Attacker, 24 * MIB, SOON).await;
+    attack.over(tries, By::Attacker, 24 * MIB, SOON).await;
 }
 
 #[tokio::test]
@@ -219,5 +219,5 @@ async fn events_as_fast_as_they_go() {
     assert_eq!(answer["type"], "__published");
     spoke.close().await;
     drop(slow);
-    attack.is_over(5001, By::Attacker, 24 * MIB, SOON).await;
+    attack.over(5001, By::Attacker, 24 * MIB, SOON).await;
 }

@@ -75,7 +75,7 @@ impl Attack {
 
     /// Waits until nothing is left of it, checks what it cost, and that others are served as before. The connections of the
     /// attacker are still open on its side if it is the hub that is to end them.
-    pub(crate) async fn is_over(mut self, tries: usize, by: By, most_memory: usize, most_time: Duration) {
+    pub(crate) async fn over(mut self, tries: usize, by: By, most_memory: usize, most_time: Duration) {
         let ended = Instant::now();
         let process = self.hub.process();
         let gone = async {

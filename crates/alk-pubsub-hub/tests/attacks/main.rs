@@ -3,6 +3,7 @@
 //! `cargo xtask attack` runs them one after the other and prints the table.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, reason = "what was measured is for people")]
 #![cfg(target_os = "linux")]
 
 mod connections;

@@ -22,7 +22,7 @@ async fn heads_of_a_megabyte() {
         while !client.is_closed().await {}
         clients.push(client);
     }
-    attack.is_over(clients.len(), By::Hub, 16 * MIB, SOON).await;
+    attack.over(clients.len(), By::Hub, 16 * MIB, SOON).await;
 }
 
 #[tokio::test]
@@ -39,7 +39,7 @@ async fn requests_that_say_a_thing_twice() {
         assert_eq!(client.head().await.status, 400, "{header}");
         while !client.is_closed().await {}
     }
-    attack.is_over(400, By::Hub, 16 * MIB, SOON).await;
+    attack.over(400, By::Hub, 16 * MIB, SOON).await;
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn bodies_of_one_line_without_an_end() {
         while client.stream.write_all(chunk.as_bytes()).await.is_ok() {}
         clients.push(client);
     }
-    attack.is_over(clients.len(), By::Hub, 24 * MIB, Duration::from_secs(120)).await;
+    attack.over(clients.len(), By::Hub, 24 * MIB, Duration::from_secs(120)).await;
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn bodies_of_empty_lines() {
         client.send(&chunk).await;
     }
     drop(client);
-    attack.is_over(1, By::Attacker, 16 * MIB, SOON).await;
+    attack.over(1, By::Attacker, 16 * MIB, SOON).await;
 }
 
 #[tokio::test]
@@ -119,5 +119,35 @@ async fn payloads_as_deep_as_they_are_long() {
     assert!(gaps > 0);
     listener.close().await;
     drop(other);
-    attack.is_over(12, By::Attacker, 64 * MIB, SOON).await;
+    attack.over(12, By::Attacker, 64 * MIB, SOON).await;
+}
+
+#[tokio::test]
+async fn payloads_that_grow_when_they_are_translated() {
+    let attack = Attack::on("MessagePack that is six times as large as JSON", &[]).await;
+    let mut listener = attack.hub.spoke().await;
+    listener.subscribe(&["grow"]).await;
+    let stream = tokio::net::TcpStream::connect(attack.hub.address).await.unwrap();
+    let mut publisher = Spoke::connect_msgpack(stream).await;
+    let tries = 40;
+    for (payload, least) in [(json!("\u{1}".repeat(60_000)), 360_000), (json!(vec![(); 60_000]), 240_000)] {
+        let event = envelope("grow:1", payload);
+        for _ in 0..tries / 2 {
+            publisher.send(&event).await;
+            assert!(listener.raw_frame().await.len() > least);
+        }
+    }
+    // What serde_json means by this key when it comes from itself is nothing to anybody else.
+    publisher.send(envelope("grow:1", json!({"$serde_json::private::RawValue": "[1,2"}))).await;
+    publisher.send(envelope("grow:1", "and goes on")).await;
+    loop {
+        let frame = listener.frame().await;
+        if frame["payload"] == "and goes on" {
+            break;
+        }
+        assert!(frame["type"] == "__gap" || frame["type"] == "grow", "{frame}");
+    }
+    publisher.close().await;
+    listener.close().await;
+    attack.over(tries, By::Attacker, 32 * MIB, SOON).await;
 }

@@ -48,6 +48,15 @@ pub(crate) fn stdout_of(mut command: Command) -> Result<String> {
         .with_context(|| format!("{} wrote something that is not UTF-8", shown(&command)))
 }
 
+/// Where cargo puts what it makes.
+pub(crate) fn target_folder(root: &Path) -> Result<PathBuf> {
+    let mut command = resolving(root, "metadata");
+    command.args(["--format-version", "1", "--no-deps"]);
+    let metadata: serde_json::Value = serde_json::from_str(&stdout_of(command)?)?;
+    let folder = metadata.get("target_directory").and_then(serde_json::Value::as_str);
+    Ok(folder.context("cargo does not say where it puts what it makes")?.into())
+}
+
 /// A command as one would type it.
 pub(crate) fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());

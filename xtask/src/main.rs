@@ -10,6 +10,7 @@ mod cargo;
 mod check;
 mod fuzz;
 mod redis;
+mod soak;
 mod test;
 mod tidy;
 mod workspace;
@@ -37,6 +38,7 @@ enum Command {
     Tidy(tidy::Args),
     Redis(redis::Args),
     Fuzz(fuzz::Args),
+    Soak(soak::Args),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Tidy(args) => tidy::run(&args),
         Command::Redis(args) => redis::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
+        Command::Soak(args) => soak::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -42,7 +42,7 @@ impl Watch {
         let topics = topics.into_iter().map(seen).collect();
         let (ledger, history) = (ledger.clone(), VecDeque::new());
         let mut watch = Self { ledger, who, topics, history, violated: false };
-        watch.note("active".to_owned());
+        watch.note("active");
         watch
     }
 
@@ -53,7 +53,7 @@ impl Watch {
         let (Some(topic), Some(number)) = (topic, number) else {
             return self.violated(&format!("{event_type}:{id} {number:?} was not asked for"));
         };
-        self.note(format!("{event_type}:{id} {number}"));
+        self.note(&format!("{event_type}:{id} {number}"));
         let seen = self.topics[&topic];
         if number < seen.next {
             return self.violated(&format!(
@@ -85,7 +85,7 @@ impl Watch {
     /// A gap has come: it may stand for all that was begun by now.
     pub(crate) fn gap(&mut self, reason: &str) {
         self.ledger.gap(reason);
-        self.note(format!("gap: {reason}"));
+        self.note(&format!("gap: {reason}"));
         if self.ledger.calm.load(Ordering::Acquire) {
             self.violated("a gap, though nothing was killed for a long time");
         }
@@ -131,7 +131,7 @@ impl Watch {
         }
     }
 
-    fn note(&mut self, what: String) {
+    fn note(&mut self, what: &str) {
         if self.history.len() == HISTORY {
             self.history.pop_front();
         }

@@ -61,7 +61,7 @@ macro_rules! checks {
                     $(
                         #[test]
                         fn $check() {
-                            $crate::run_check(&$dollar factory, stringify!($check));
+                            $crate::run_recorded(module_path!(), &$dollar factory, stringify!($check));
                         }
                     )*
                 }

@@ -58,6 +58,7 @@ mod kit;
 mod numbers;
 #[cfg(feature = "net")]
 mod proxy;
+mod record;
 #[cfg(feature = "redis-servers")]
 pub mod redis;
 mod report;
@@ -72,5 +73,7 @@ pub use factory::{Faults, Making, Space, TargetFactory};
 pub use kit::{DEADLINE, Kit};
 #[cfg(feature = "net")]
 pub use proxy::{Fault, Proxy, Schedule};
+#[doc(hidden)]
+pub use record::run_recorded;
 pub use report::{Report, Verdict};
 pub use run::{run_all, run_check};

@@ -3,6 +3,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use tokio::runtime::Builder;
 
+use crate::capabilities::Requirement;
 use crate::check::Check;
 use crate::checks::CHECKS;
 use crate::factory::TargetFactory;
@@ -18,14 +19,19 @@ pub fn run_check(factory: &dyn TargetFactory, name: &str) {
     let Some(check) = CHECKS.iter().find(|check| check.name == name) else {
         panic!("there is no check `{name}`")
     };
-    if let Some(requirement) = check.requires.filter(|requirement| !factory.capabilities().meet(*requirement))
-    {
+    if let Some(requirement) = obstacle(factory, name) {
         // Not by `eprintln!`, which tests that do not fail keep to themselves.
         let line = format!("{}: {name} is not applicable: {requirement}\n", factory.name());
         let _ = std::io::stderr().write_all(line.as_bytes());
         return;
     }
     run(factory, check);
+}
+
+/// What stands in the way of a check, if it does not apply.
+pub(crate) fn obstacle(factory: &dyn TargetFactory, name: &str) -> Option<Requirement> {
+    let check = CHECKS.iter().find(|check| check.name == name)?;
+    check.requires.filter(|requirement| !factory.capabilities().meet(*requirement))
 }
 
 /// Runs all checks, one after the other, and says what came of each.

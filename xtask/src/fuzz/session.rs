@@ -35,7 +35,7 @@ pub(super) struct Outcome {
 
 impl Session {
     pub(super) fn new(root: &Path, target: &str, seconds: u32) -> Result<Self> {
-        let found = target_folder(root)?.join("fuzz-corpus").join(target);
+        let found = cargo::target_folder(root)?.join("fuzz-corpus").join(target);
         fs::create_dir_all(&found).with_context(|| format!("cannot make {}", found.display()))?;
         // CARGO, which this command was started by, is the stable one.
         let mut command = Command::new("rustup");
@@ -68,15 +68,6 @@ impl Session {
         }
         Ok(outcome)
     }
-}
-
-/// Where cargo puts what it makes.
-fn target_folder(root: &Path) -> Result<PathBuf> {
-    let mut command = cargo::resolving(root, "metadata");
-    command.args(["--format-version", "1", "--no-deps"]);
-    let metadata: serde_json::Value = serde_json::from_str(&cargo::stdout_of(command)?)?;
-    let folder = metadata.get("target_directory").and_then(serde_json::Value::as_str);
-    Ok(folder.context("cargo does not say where it puts what it makes")?.into())
 }
 
 impl Outcome {

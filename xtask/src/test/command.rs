@@ -1,13 +1,16 @@
 //! The command itself: find a server, run cargo, add up, judge.
 
 use std::io::{self, BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use super::matrix::{self, Matrix};
 use super::redis_server;
 use super::tally::Tally;
 use crate::cargo;
+use crate::workspace::Workspace;
 
 /// Run every test of the workspace, those that need a Redis server included.
 ///
@@ -15,6 +18,8 @@ use crate::cargo;
 /// `redis-server` or `valkey-server` on PATH, or the one that the environment variable ALK_REDIS_SERVER names. If there
 /// is none it is installed with the machine's package manager (apt-get, dnf, apk, pacman or brew; through sudo where
 /// that is needed).
+///
+/// A table says which target keeps which promise; then the schedules of a few threads are tried, with loom.
 ///
 /// The last line says how many tests passed, failed and were skipped. The command fails if any test failed, if any was
 /// skipped, and if there was none to run.
@@ -44,9 +49,33 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     // Without this a test that finds no server says so and passes; here it has to fail.
     command.env("ALK_REQUIRE_SERVERS", "1");
 
-    let (tally, status) = stream(command)?;
+    let root = cargo::root()?;
+    let results = matrix::folder(&root)?;
+    command.env(matrix::VARIABLE, &results);
+
+    let (mut tally, status) = stream(command)?;
+    let mut succeeded = status.success();
+    if args.rest.is_empty() {
+        println!("\nschedules of threads, with loom");
+        let (models, status) = stream(schedules(&root)?)?;
+        tally += models;
+        succeeded &= status.success() && models.passed > 0;
+    }
+    let kept = Matrix::read(&results)?;
+    kept.print(&results)?;
     println!("{tally}");
-    judge(tally, status.success())
+    judge(tally, succeeded)?;
+    if args.rest.is_empty() { kept.is_complete(&Workspace::load()?) } else { Ok(()) }
+}
+
+/// The models in alk-pubsub-core, which need a build of their own.
+fn schedules(root: &Path) -> Result<Command> {
+    let mut command = cargo::resolving(root, "test");
+    command.args(["--package", "alk-pubsub-core", "--lib", "schedules::"]);
+    command.arg("--target-dir").arg(cargo::target_folder(root)?.join("loom"));
+    let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
+    command.env("RUSTFLAGS", format!("{flags} --cfg loom"));
+    Ok(command)
 }
 
 fn cargo_test(args: &Args) -> Result<Command> {

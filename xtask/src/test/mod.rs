@@ -2,6 +2,7 @@
 
 mod command;
 mod install;
+mod matrix;
 mod redis_server;
 mod tally;
 

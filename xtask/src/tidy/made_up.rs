@@ -3,7 +3,7 @@
 use crate::workspace::{Dependency, DependencyKind, File, Package, Workspace};
 
 /// A workspace of these files and no packages.
-pub(super) fn files(files: &[(&str, &str)]) -> Workspace {
+pub(crate) fn files(files: &[(&str, &str)]) -> Workspace {
     let files = files.iter().map(|&(path, text)| File { path: path.to_owned(), text: Some(text.to_owned()) });
     Workspace { root: "/made/up".into(), packages: Vec::new(), files: files.collect() }
 }

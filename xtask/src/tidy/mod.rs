@@ -12,7 +12,7 @@ mod file_length;
 mod layering;
 mod leftovers;
 #[cfg(test)]
-mod made_up;
+pub(crate) mod made_up;
 mod manifests;
 mod markdown;
 mod one_screen;

@@ -5,10 +5,11 @@
 //! publishers. So the readers are gone through once for each time that publishers wait, whatever their number.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Waker;
 
 use super::wake::{Wake, Wakes};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::sequenced;
 
 /// How far a reader with the policy `Block` has come.
 pub(super) struct Progress {
@@ -22,8 +23,8 @@ pub(super) struct Progress {
 
 /// With a bound of so many events, a reader makes sure only every so often that a publisher which begins to wait at
 /// this very moment sees its new position. Until then such a publisher waits although there is a little room.
-const LARGE: u64 = 256;
-const SURE_EVERY: u64 = 16;
+const LARGE: u64 = if cfg!(loom) { 2 } else { 256 };
+const SURE_EVERY: u64 = if cfg!(loom) { 2 } else { 16 };
 
 /// Ample room is this part of a bound.
 const AMPLE: u64 = 16;
@@ -35,6 +36,7 @@ impl Progress {
         // Either the reader sees the mark, or the publisher that set it sees the position.
         if self.events < LARGE || from / SURE_EVERY != position / SURE_EVERY {
             self.position.store(position, Ordering::SeqCst);
+            sequenced();
             self.awaited.load(Ordering::SeqCst)
         } else {
             self.position.store(position, Ordering::Release);
@@ -145,6 +147,7 @@ impl Blocking {
     fn mark_laggard(&mut self, position: u64) -> bool {
         while let Some(laggard) = self.laggard(position) {
             laggard.awaited.store(true, Ordering::SeqCst);
+            sequenced();
             // It may have moved on before it could see the mark.
             if laggard.has_no_room(position) {
                 return true;

@@ -1,10 +1,9 @@
 //! A piece of a log: a few entries that are written once and read by everybody without a lock.
 
-use std::sync::OnceLock;
-
 use super::frames::FrameCache;
 use crate::event::Event;
 use crate::gap::Gap;
+use crate::sync::OnceLock;
 
 /// What stands in a log.
 #[derive(Clone)]
@@ -29,13 +28,13 @@ pub(super) struct Chunk {
     /// The bytes of all entries before it.
     pub(super) start_bytes: u64,
     slots: Box<[OnceLock<Entry>]>,
-    pub(super) frames: OnceLock<Box<FrameCache>>,
+    pub(super) frames: std::sync::OnceLock<Box<FrameCache>>,
 }
 
 impl Chunk {
     pub(super) fn new(start: u64, start_bytes: u64, slots: usize) -> Self {
         let slots = (0..slots).map(|_| OnceLock::new()).collect();
-        Self { start, start_bytes, slots, frames: OnceLock::new() }
+        Self { start, start_bytes, slots, frames: std::sync::OnceLock::new() }
     }
 
     pub(super) fn slots(&self) -> usize {

@@ -254,10 +254,11 @@ impl Cursor {
         if !self.gaps.is_empty() {
             return Ready::Gap(self.gaps.remove(0));
         }
+        // Looked at first: who sees what was appended after the end sees the end too.
+        let tail = self.log.tail();
         if self.ended || self.is_at_its_end() {
             return Ready::Closed;
         }
-        let tail = self.log.tail();
         let lag = tail - self.position;
         if lag == 0 {
             return Ready::Empty;
@@ -276,7 +277,7 @@ impl Cursor {
         if !self.gaps.is_empty() {
             return Ready::Gap(self.gaps.remove(0));
         }
-        if self.ended { Ready::Closed } else { Ready::Entries(tail) }
+        if self.ended || self.is_at_its_end() { Ready::Closed } else { Ready::Entries(tail) }
     }
 
     /// Leaves out what exceeds these bounds and goes to the chunk of the next entry. Returns the tail.

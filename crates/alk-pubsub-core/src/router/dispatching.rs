@@ -12,7 +12,7 @@ use crate::event::Event;
 
 /// How often a publisher asks again before it has itself woken. Readers that are busy make room soon, and then it is
 /// cheaper to come back than to be woken for every single event.
-const YIELDS: u32 = 16;
+const YIELDS: u32 = if cfg!(loom) { 1 } else { 16 };
 
 /// Dispatches an event when every reader with the policy `Block` has room. Dropping it leaves the event out.
 pub(crate) struct Dispatching {

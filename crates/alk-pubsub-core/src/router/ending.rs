@@ -1,13 +1,13 @@
 //! Ending one subscription from outside.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use super::after::After;
 use super::blocking::Progress;
 use super::latest::LatestQueue;
 use super::log::{Log, State};
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// Ends one [`RawSubscription`](crate::RawSubscription), whoever has it: what was published before is still handed out, then it
 /// ends as if its target had been closed. It does not keep the subscription, which stays one of its target's until it is

@@ -7,7 +7,6 @@
 
 use std::ops::AddAssign;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
 use super::after::After;
@@ -24,13 +23,14 @@ use crate::event::Event;
 use crate::gap::Gap;
 use crate::latency::LatencySample;
 use crate::name::Interest;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 
 /// A chunk starts small, since most topics are short lived, and grows while readers fall behind.
-const FIRST_SLOTS: usize = 4;
+const FIRST_SLOTS: usize = if cfg!(loom) { 1 } else { 4 };
 /// Where everybody keeps up, larger chunks only hold on to more of what was read.
-const CALM_SLOTS: usize = 16;
-const MOST_SLOTS: usize = 32;
+const CALM_SLOTS: usize = if cfg!(loom) { 2 } else { 16 };
+const MOST_SLOTS: usize = if cfg!(loom) { 2 } else { 32 };
 /// A reader that stalls pins one chunk, so a chunk ends early when its events are large.
 const CHUNK_BYTES: u64 = 64 << 10;
 

@@ -26,6 +26,10 @@ impl Registry for Inner {
         self.router.leave(log, &mut last, leave);
     }
 
+    fn settle(&self) {
+        self.router.settle();
+    }
+
     fn count_gap(&self, gap: Gap) {
         self.router.count_gap(gap);
     }

@@ -3,4 +3,6 @@
 mod fixture;
 mod latest_model;
 mod log_model;
+#[cfg(loom)]
+mod schedules;
 mod stalled;

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use alk_pubsub::{redis, ws_client};
 
@@ -16,6 +17,8 @@ pub(crate) enum Error {
     Listen { doing: &'static str, name: String, source: io::Error },
     /// It would be open to strangers, and nobody said that it may be.
     OpenToStrangers(SocketAddr),
+    /// A file cannot be read.
+    File { path: PathBuf, source: io::Error },
     /// The system refuses what every program gets.
     System { doing: &'static str, source: io::Error },
     /// Redis is not there, or does not let us in.
@@ -97,9 +100,11 @@ impl fmt::Display for Error {
             Self::OpenToStrangers(address) => write!(
                 f,
                 "refusing to listen on {address}: other machines can reach it, and there is no authentication.\n\
-                 Add `--allow-anonymous all` to let everybody publish and subscribe, `--allow-anonymous subscribe` or \
+                 Add `--jwt-secret-file FILE` or `--jwt-public-key-file FILE` to ask clients for tokens (`alk-hub token` makes \
+                 them), `--allow-anonymous all` to let everybody publish and subscribe, `--allow-anonymous subscribe` or \
                  `--allow-anonymous publish` for one of them, or listen on a loopback address such as 127.0.0.1:7400."
             ),
+            Self::File { path, .. } => write!(f, "cannot read {}", path.display()),
             Self::System { doing, .. } => write!(f, "cannot {doing}"),
             Self::Redis { url, .. } => write!(f, "cannot connect to Redis at {url}"),
             Self::RedisLost => f.write_str("Redis is lost for good; the log says why"),
@@ -114,7 +119,9 @@ impl fmt::Display for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            Self::Listen { source, .. } | Self::System { source, .. } => Some(source),
+            Self::Listen { source, .. } | Self::File { source, .. } | Self::System { source, .. } => {
+                Some(source)
+            }
             Self::Redis { source, .. } => Some(source),
             Self::Hub { source, .. } => Some(source),
             Self::Refused { source, .. } => Some(source),

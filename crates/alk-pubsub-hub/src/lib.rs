@@ -3,6 +3,7 @@
 //! What the binary `alk-hub` does is [`run`]; [`Cli`] is its command line. For a hub within a program of your own use
 //! the parts themselves, [`alk_pubsub::ws_server`] and [`alk_pubsub::sse`].
 
+mod auth;
 mod cli;
 mod doctor;
 mod error;
@@ -17,8 +18,9 @@ mod serve;
 mod signals;
 mod subscribe;
 
+pub use auth::Pattern;
 pub use cli::{
     AllowedOrigin, Anonymous, ByteSize, Cli, Command, DoctorArgs, HubUrl, LogFormat, PubArgs, RedisUrl,
-    RemoteArgs, ServeArgs, SlowConsumer, SubArgs,
+    RemoteArgs, ServeArgs, SlowConsumer, SubArgs, TokenArgs,
 };
 pub use run::run;

@@ -17,6 +17,8 @@ pub(crate) fn init(format: LogFormat) {
         LogFormat::Text => subscriber.with_ansi(stderr().is_terminal()).with_target(false).try_init(),
         LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
     };
+    // At this level tungstenite, among others, writes down whole frames, and those of `__refresh` hold tokens.
+    log::set_max_level(log::max_level().min(log::LevelFilter::Debug));
 }
 
 /// For commands that say themselves what there is to say: logs only where a level was set.

@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::cli::{Cli, Command, LogFormat, ServeArgs};
 use crate::error::Error;
 use crate::serve::{Ended, serve};
-use crate::{doctor, logging, publish, subscribe};
+use crate::{auth, doctor, logging, publish, subscribe};
 
 /// What tasks have to end that are left when the command has ended.
 const LEFTOVERS: Duration = Duration::from_millis(500);
@@ -28,6 +28,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = match cli.command {
         Command::Serve(arguments) => run_serve(&arguments),
         Command::Pub(arguments) => run_client(publish::publish(arguments)),
+        Command::Token(arguments) => auth::print_token(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Sub(arguments) => run_client(subscribe::subscribe(arguments)),
         Command::Doctor(arguments) => run_client(doctor::doctor(arguments)),
     };

@@ -55,11 +55,12 @@ pub use alk_pubsub_core::TargetMetrics;
 pub use alk_pubsub_core::operators;
 pub use alk_pubsub_core::{
     Bounds, Changes, Codec, ConnectionState, DEFAULT_SUBSCRIBE_TIMEOUT, Delivery, Dynamic, Encoding,
-    EndHandle, Error, ErrorKind, Event, EventEnvelope, EventListener, EventMap, EventOf, EventTarget,
-    EventType, Feed, FeedItem, Framing, Gap, GapCount, GapCounts, GapReason, InProcessEventTarget, Interest,
-    InterestTable, Interests, LatencyProbe, LatencySample, ListenerGuard, ListenerId, Local, MAX_ID_BYTES,
-    MAX_TYPE_BYTES, Meta, NameError, NoTraceparent, Overflow, Parts, Payload, PubSub, Published, Publisher,
-    RawSubscription, Receivers, Recv, RecvMany, RemoveListener, RoutedEventTarget, Router, Scope, Split,
-    StateWatch, Stats, Subscribe, Subscribing, Subscription, TargetFuture, Topic, TraceContext, Traceparent,
-    TryRecvError, Upstream, WithGaps, check_event_type, check_id, event_map,
+    EndHandle, Error, ErrorKind, Event, EventEnvelope, EventFilter, EventListener, EventMap, EventOf,
+    EventTarget, EventType, Feed, FeedItem, Framing, Gap, GapCount, GapCounts, GapReason,
+    InProcessEventTarget, Interest, InterestTable, Interests, LatencyProbe, LatencySample, ListenerGuard,
+    ListenerId, Local, MAX_ID_BYTES, MAX_TYPE_BYTES, Meta, NameError, NoTraceparent, Overflow, Parts,
+    Payload, PubSub, Published, Publisher, RawSubscription, Receivers, Recv, RecvMany, RemoveListener,
+    RoutedEventTarget, Router, Scope, Split, StateWatch, Stats, Subscribe, Subscribing, Subscription,
+    TargetFuture, Topic, TraceContext, Traceparent, TryRecvError, Upstream, WithGaps, check_event_type,
+    check_id, event_map,
 };

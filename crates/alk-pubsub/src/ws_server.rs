@@ -8,6 +8,6 @@
 //! ```
 
 pub use alk_pubsub_ws_server::{
-    AllowAll, Authorizer, CloseCode, ConnectionInfo, Denied, Disconnected, ErrorCode, Limits,
-    SpokeEventTarget, WsConnection, WsServerBuilder, WsServerEventTarget, WsServerStats,
+    AllowAll, Authorizer, BearerToken, CloseCode, ConnectionInfo, Denied, Disconnected, ErrorCode, Identity,
+    Limits, SpokeEventTarget, WsConnection, WsServerBuilder, WsServerEventTarget, WsServerStats,
 };

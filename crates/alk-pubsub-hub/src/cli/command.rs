@@ -7,6 +7,7 @@ use super::doctor::DoctorArgs;
 use super::publish::PubArgs;
 use super::serve::ServeArgs;
 use super::subscribe::SubArgs;
+use super::token::TokenArgs;
 
 const EXAMPLES: &str = "\
 Try it, in three terminals:
@@ -64,6 +65,8 @@ pub enum Command {
     Sub(SubArgs),
     /// Looks at a Redis and at a hub, and says what is wrong and what to do about it
     Doctor(DoctorArgs),
+    /// Makes a token for a client of a hub that asks for tokens, and prints it
+    Token(TokenArgs),
 }
 
 #[cfg(test)]
@@ -133,6 +136,11 @@ mod tests {
             &["sub", "greeting", "--count", "many"],
             &["sub", "greeting", "--timeout", "soon"],
             &["sub", "greeting", "--hub", "127.0.0.1:7400"],
+            &["serve", "--jwt-secret-file", "a", "--jwt-public-key-file", "b"],
+            &["token", "--sub", "ann"],
+            &["token", "--jwt-secret-file", "a"],
+            &["token", "--sub", "ann", "--jwt-secret-file", "a", "--subscribe", "session.status"],
+            &["token", "--sub", "ann", "--jwt-secret-file", "a", "--jwt-private-key-file", "b"],
             &["dance"],
             &[],
         ] {

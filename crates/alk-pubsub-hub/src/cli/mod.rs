@@ -11,6 +11,7 @@ mod redis_url;
 mod remote;
 mod serve;
 mod subscribe;
+mod token;
 
 pub use anonymous::Anonymous;
 pub(crate) use anonymous::Rights;
@@ -25,3 +26,4 @@ pub use redis_url::RedisUrl;
 pub use remote::RemoteArgs;
 pub use serve::{LogFormat, ServeArgs, SlowConsumer};
 pub use subscribe::SubArgs;
+pub use token::TokenArgs;

@@ -15,6 +15,7 @@ const EXAMPLES: &str = "\
 Examples:
   alk-hub serve                                         on this machine, for this machine
   alk-hub serve --redis redis://cache:6379              one of many hubs with one topic space
+  alk-hub serve --listen 0.0.0.0:7400 --jwt-secret-file secret
   alk-hub serve --listen 0.0.0.0:7400 --allow-anonymous subscribe
 
 It ends with 0 after a shutdown, and with 1 if it cannot start, if Redis is lost for good, or if it was told to end at once.";
@@ -36,8 +37,23 @@ pub struct ServeArgs {
     #[arg(long, env = "ALK_HUB_PREFIX", default_value = PREFIX, value_name = "PREFIX")]
     pub prefix: String,
 
-    /// What clients may do that have not said who they are. Needed for any address but a loopback one, where they may do
-    /// everything
+    /// Ask clients for JSON web tokens that were signed, HS256, with the secret in this file: at least 32 bytes. `alk-hub token`
+    /// makes them
+    #[arg(
+        long,
+        env = "ALK_HUB_JWT_SECRET_FILE",
+        value_name = "FILE",
+        conflicts_with = "jwt_public_key_file"
+    )]
+    pub jwt_secret_file: Option<PathBuf>,
+
+    /// Ask clients for JSON web tokens that were signed with the private key of the public key in this file: PEM of RSA (RS256), EC
+    /// P-256 (ES256) or Ed25519 (EdDSA), or a JWKS file with several
+    #[arg(long, env = "ALK_HUB_JWT_PUBLIC_KEY_FILE", value_name = "FILE")]
+    pub jwt_public_key_file: Option<PathBuf>,
+
+    /// What clients may do that have not said who they are. Any address but a loopback one needs this or one of the two
+    /// before it; without any of them everybody on a loopback address may do everything
     #[arg(long, env = "ALK_HUB_ALLOW_ANONYMOUS", value_delimiter = ',', value_enum, value_name = "WHAT")]
     pub allow_anonymous: Vec<Anonymous>,
 
@@ -151,6 +167,11 @@ fn some_time(text: &str) -> Result<Duration, String> {
 }
 
 impl ServeArgs {
+    /// Whether clients are asked for tokens.
+    pub(crate) fn asks_for_tokens(&self) -> bool {
+        self.jwt_secret_file.is_some() || self.jwt_public_key_file.is_some()
+    }
+
     /// How many connections one address may have.
     pub(crate) fn connections_per_address(&self) -> usize {
         let half = self.max_connections.get() / 2 + SHORT_ONES;

@@ -1,11 +1,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use http::header;
 use serde::Serialize;
 
+use crate::auth::Admin;
 use crate::serve::{Hub, Readiness, name};
 
 /// How many topics are listed.
@@ -117,10 +119,7 @@ impl Snapshot {
     pub(super) fn of(hub: &Hub) -> Self {
         let (target, ws, sse, publish) =
             (hub.target.stats(), hub.ws.ws_stats(), hub.sse.stats(), hub.publish.stats());
-        let topics = hub.rights.everything.then(|| {
-            let interests = hub.target.interests(MOST_TOPICS).into_iter();
-            interests.map(|(interest, listeners)| Topic { topic: interest.to_string(), listeners }).collect()
-        });
+        let topics = hub.authorizer.anonymous_hear_everything().then(|| topics(hub));
         Self {
             version: env!("CARGO_PKG_VERSION"),
             uptime_seconds: hub.started.elapsed().as_secs(),
@@ -170,9 +169,18 @@ impl Snapshot {
     }
 }
 
+fn topics(hub: &Hub) -> Vec<Topic> {
+    let interests = hub.target.interests(MOST_TOPICS).into_iter();
+    interests.map(|(interest, listeners)| Topic { topic: interest.to_string(), listeners }).collect()
+}
+
 /// `GET /stats`.
-pub(crate) async fn stats(State(hub): State<Arc<Hub>>) -> impl IntoResponse {
+pub(crate) async fn stats(State(hub): State<Arc<Hub>>, admin: Option<Extension<Admin>>) -> impl IntoResponse {
+    let mut snapshot = Snapshot::of(&hub);
+    if admin.is_some() {
+        snapshot.topics = Some(topics(&hub));
+    }
     // Numbers and strings become JSON without fail.
-    let body = serde_json::to_string(&Snapshot::of(&hub)).unwrap_or_default() + "\n";
+    let body = serde_json::to_string(&snapshot).unwrap_or_default() + "\n";
     ([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], body)
 }

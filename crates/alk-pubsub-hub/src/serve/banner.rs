@@ -6,12 +6,18 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use crate::cli::Rights;
 
 /// Where it listens and what to try. Nobody needs to be there to read it.
-pub(super) fn print(address: SocketAddr, tls: bool, rights: Rights) {
+pub(super) fn print(address: SocketAddr, tls: bool, tokens: bool, rights: Rights) {
     let mut out = io::stdout().lock();
-    let _ = write(&mut out, address, tls, rights).and_then(|()| out.flush());
+    let _ = write(&mut out, address, tls, tokens, rights).and_then(|()| out.flush());
 }
 
-fn write(out: &mut impl Write, address: SocketAddr, tls: bool, rights: Rights) -> io::Result<()> {
+fn write(
+    out: &mut impl Write,
+    address: SocketAddr,
+    tls: bool,
+    tokens: bool,
+    rights: Rights,
+) -> io::Result<()> {
     let scheme = if tls { "https" } else { "http" };
     let url = format!("{scheme}://{}", reachable(address));
     writeln!(out, "alk-hub {} listens on {scheme}://{address}", env!("CARGO_PKG_VERSION"))?;
@@ -24,6 +30,9 @@ fn write(out: &mut impl Write, address: SocketAddr, tls: bool, rights: Rights) -
             "\nPublish to it, from another terminal:\n\n    curl -H 'content-type: application/json' {url}/events \\\n         \
              -d '{{\"type\":\"greeting\",\"id\":\"world\",\"payload\":\"hello\"}}'"
         )?;
+    }
+    if tokens {
+        writeln!(out, "\nClients need a token; `alk-hub token --help` says how to make one.")?;
     }
     writeln!(out, "\nWhat goes on is at {url}/ ; Ctrl-C ends the hub.")
 }
@@ -45,7 +54,7 @@ mod tests {
 
     fn banner(address: &str, rights: Rights) -> String {
         let mut out = Vec::new();
-        write(&mut out, address.parse().unwrap(), false, rights).unwrap();
+        write(&mut out, address.parse().unwrap(), false, false, rights).unwrap();
         String::from_utf8(out).unwrap()
     }
 

@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 use super::refusal::Refusals;
 use super::seats::Seats;
 use super::upstream::Upstream;
-use crate::cli::{Rights, ServeArgs};
+use crate::auth::HubAuthorizer;
+use crate::cli::ServeArgs;
 use crate::numbers::Metrics;
 
 /// One event target, and all that stands in front of it.
@@ -19,7 +20,7 @@ pub(crate) struct Hub {
     pub(crate) ws: WsServerEventTarget,
     pub(crate) sse: SseRelay,
     pub(crate) publish: PublishHandler,
-    pub(crate) rights: Rights,
+    pub(crate) authorizer: HubAuthorizer,
     pub(crate) seats: Seats,
     pub(crate) refusals: Refusals,
     pub(crate) metrics: Metrics,
@@ -50,7 +51,7 @@ impl Readiness {
 }
 
 impl Hub {
-    pub(crate) fn new(arguments: &ServeArgs, rights: Rights, upstream: Upstream) -> Self {
+    pub(crate) fn new(arguments: &ServeArgs, authorizer: HubAuthorizer, upstream: Upstream) -> Self {
         let target = upstream.target();
         let bounds = arguments.bounds();
         let max_topics = arguments.max_topics.get();
@@ -63,18 +64,19 @@ impl Hub {
         limits.queue = bounds;
         // The seats are counted here, for event streams too.
         let ws = WsServerEventTarget::builder(target.clone());
-        let ws = ws.limits(limits).authorizer(rights).max_connections(usize::MAX).build();
+        let ws = ws.limits(limits).authorizer(authorizer.clone()).max_connections(usize::MAX).build();
 
         let sse = SseRelay::builder(target.clone())
             .bounds(bounds)
             .max_topics(max_topics)
-            .allow_everything(rights.everything)
-            .authorizer(rights)
+            // That is for the authorizer to say.
+            .allow_everything(true)
+            .authorizer(authorizer.clone())
             .build();
 
         let mut publish = PublishHandler::builder(target.clone())
             .max_frame_bytes(arguments.max_frame.bytes())
-            .authorizer(rights);
+            .authorizer(authorizer.clone());
         if let Some(rate) = max_publish_rate {
             publish = publish.max_rate(rate);
         }
@@ -84,7 +86,7 @@ impl Hub {
             ws,
             sse,
             publish: publish.build(),
-            rights,
+            authorizer,
             seats: Seats::new(arguments.max_connections.get()),
             refusals: Refusals::default(),
             metrics: Metrics::new(target.clone()),

@@ -13,6 +13,8 @@ use crate::error::Error;
 /// what was said in so many words.
 fn rights(address: SocketAddr, arguments: &ServeArgs) -> Result<Rights, Error> {
     match arguments.allow_anonymous.as_slice() {
+        // Who has no token may do nothing.
+        [] if arguments.asks_for_tokens() => Ok(Rights::default()),
         [] if address.ip().to_canonical().is_loopback() => Ok(Rights::ALL),
         [] => Err(Error::OpenToStrangers(address)),
         allowed => Ok(allowed.iter().copied().collect()),
@@ -61,6 +63,16 @@ mod tests {
         for address in ["0.0.0.0:1", "[::]:1", "192.168.1.1:1", "[::ffff:10.0.0.1]:1"] {
             assert!(matches!(rights_on(address, &[]), Err(Error::OpenToStrangers(_))), "{address}");
             assert_eq!(rights_on(address, &["--allow-anonymous", "all"]).unwrap(), Rights::ALL);
+        }
+    }
+
+    #[test]
+    fn who_has_no_token_may_do_nothing_unless_it_was_said() {
+        for address in ["127.0.0.1:1", "0.0.0.0:1"] {
+            let tokens = ["--jwt-secret-file", "secret"];
+            assert_eq!(rights_on(address, &tokens).unwrap(), Rights::default());
+            let flags = [tokens[0], tokens[1], "--allow-anonymous", "all"];
+            assert_eq!(rights_on(address, &flags).unwrap(), Rights::ALL);
         }
     }
 

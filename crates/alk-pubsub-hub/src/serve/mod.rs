@@ -18,5 +18,6 @@ mod tls;
 mod upstream;
 
 pub(crate) use hub::{Hub, Readiness};
+pub(crate) use refusal::Refusal;
 pub(crate) use run::{Ended, serve};
 pub(crate) use upstream::name;

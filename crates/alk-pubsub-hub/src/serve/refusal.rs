@@ -26,12 +26,20 @@ pub(crate) enum Refusal {
     ForeignOrigin,
     /// A web page of somewhere else whose name was made to resolve to this machine.
     ForeignHost,
+    /// It has several tokens that differ.
+    ConflictingTokens,
+    /// It has no token.
+    NoToken,
+    /// Its token is no good.
+    BadToken,
+    /// Its token is not for that.
+    NotAdmin,
     /// There is nothing at this path.
     NoSuchPath,
 }
 
 impl Refusal {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Full,
         Self::Draining,
         Self::AddressFull,
@@ -40,6 +48,10 @@ impl Refusal {
         Self::Ambiguous,
         Self::ForeignOrigin,
         Self::ForeignHost,
+        Self::ConflictingTokens,
+        Self::NoToken,
+        Self::BadToken,
+        Self::NotAdmin,
         Self::NoSuchPath,
     ];
 
@@ -53,6 +65,10 @@ impl Refusal {
             Self::Ambiguous => "ambiguous_request",
             Self::ForeignOrigin => "foreign_origin",
             Self::ForeignHost => "foreign_host",
+            Self::ConflictingTokens => "conflicting_tokens",
+            Self::NoToken => "no_token",
+            Self::BadToken => "invalid_token",
+            Self::NotAdmin => "forbidden",
             Self::NoSuchPath => "not_found",
         }
     }
@@ -85,6 +101,19 @@ impl Refusal {
                 StatusCode::FORBIDDEN,
                 "the hub is not open to pages of a host of this name; `--allow-origin` with its origin says that it is",
             ),
+            Self::ConflictingTokens => {
+                (StatusCode::BAD_REQUEST, "the request has several tokens that differ")
+            }
+            Self::NoToken => (
+                StatusCode::UNAUTHORIZED,
+                "this hub asks for a token: as `Authorization: Bearer …`, for a WebSocket of a browser as the subprotocol \
+                 `bearer.…` beside `alk-pubsub.v1.json`, for an EventSource as `?token=…`",
+            ),
+            Self::BadToken => (StatusCode::UNAUTHORIZED, "the token is no good"),
+            Self::NotAdmin => (
+                StatusCode::FORBIDDEN,
+                "the numbers are for tokens with the scope `admin`, and for this machine",
+            ),
             Self::NoSuchPath => (
                 StatusCode::NOT_FOUND,
                 "there is nothing here; try /, /ws, /events, /stats, /metrics, /healthz or /readyz",
@@ -104,9 +133,18 @@ impl Refusals {
     }
 
     /// Counts a refusal and answers with it, as problem details (RFC 9457).
-    pub(super) fn refuse(&self, refusal: Refusal) -> Response {
+    pub(crate) fn refuse(&self, refusal: Refusal) -> Response {
+        self.refuse_with(refusal, refusal.status_and_detail().1)
+    }
+
+    /// Refuses a token, with what is wrong with it.
+    pub(crate) fn refuse_token(&self, detail: &str) -> Response {
+        self.refuse_with(Refusal::BadToken, detail)
+    }
+
+    fn refuse_with(&self, refusal: Refusal, detail: &str) -> Response {
         self.count(refusal);
-        let (status, detail) = refusal.status_and_detail();
+        let (status, _) = refusal.status_and_detail();
         let body = json!({
             "title": status.canonical_reason(),
             "status": status.as_u16(),
@@ -119,6 +157,13 @@ impl Refusals {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            let error = if refusal == Refusal::BadToken { ", error=\"invalid_token\"" } else { "" };
+            let challenge = format!("Bearer realm=\"alk-hub\"{error}");
+            headers.extend(
+                HeaderValue::try_from(challenge).map(|challenge| (header::WWW_AUTHENTICATE, challenge)),
+            );
         }
         response
     }

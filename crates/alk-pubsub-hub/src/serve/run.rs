@@ -15,6 +15,7 @@ use super::router::router;
 use super::shutdown::drain;
 use super::tls::Tls;
 use super::upstream::{Upstream, watch};
+use crate::auth::{HubAuthorizer, Keys};
 use crate::cli::ServeArgs;
 use crate::error::Error;
 use crate::signals::{HangUps, Signals};
@@ -37,6 +38,7 @@ pub(crate) async fn serve(arguments: &ServeArgs) -> Result<Ended, Error> {
     let mut signals = Signals::listen().map_err(no_signals)?;
     let mut hang_ups = HangUps::listen().map_err(no_signals)?;
     let tls = Tls::load(arguments)?.map(Arc::new);
+    let keys = Keys::load(arguments)?;
     let (listener, rights) = listen(arguments).await?;
     let address =
         listener.local_addr().map_err(|source| Error::System { doing: "tell its address", source })?;
@@ -46,7 +48,7 @@ pub(crate) async fn serve(arguments: &ServeArgs) -> Result<Ended, Error> {
         _ = signals.next() => return Ok(Ended::GaveUp),
     };
 
-    let hub = Arc::new(Hub::new(arguments, rights, upstream));
+    let hub = Arc::new(Hub::new(arguments, HubAuthorizer::new(keys, rights), upstream));
     let (clients, cut) = (TaskTracker::new(), CancellationToken::new());
     let origins = Origins::new(&arguments.allow_origin, address.ip().to_canonical().is_loopback());
     let acceptor = Acceptor {
@@ -62,7 +64,7 @@ pub(crate) async fn serve(arguments: &ServeArgs) -> Result<Ended, Error> {
     let accepting = tokio::spawn(acceptor.run(listener));
     let sampling = hub.clone();
     tokio::spawn(cut.clone().run_until_cancelled_owned(async move { sampling.metrics.run().await }));
-    banner::print(address, tls.is_some(), rights);
+    banner::print(address, tls.is_some(), arguments.asks_for_tokens(), rights);
     tracing::info!(%address, "ready");
 
     let reason = tokio::select! {

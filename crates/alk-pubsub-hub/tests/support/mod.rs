@@ -10,6 +10,7 @@ mod log;
 mod process;
 mod program;
 mod spoke;
+mod tokens;
 
 use std::net::SocketAddr;
 use std::process::{ExitStatus, Stdio};
@@ -26,6 +27,7 @@ pub(crate) use self::log::{Log, real_lines};
 pub(crate) use self::process::Process;
 pub(crate) use self::program::{ended, program, run, run_with, signal};
 pub(crate) use self::spoke::Spoke;
+pub(crate) use self::tokens::{SECRET, in_seconds, key_file, private_file, signed, token};
 
 /// A hub that runs. It is killed when this is dropped.
 pub(crate) struct Hub {

@@ -11,6 +11,8 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::PATIENCE;
 
+const JSON: &str = "alk-pubsub.v1.json";
+
 pub(crate) struct Spoke {
     socket: WebSocketStream<TcpStream>,
     pub(crate) welcome: Value,
@@ -19,20 +21,44 @@ pub(crate) struct Spoke {
 
 impl Spoke {
     pub(crate) async fn connect(stream: TcpStream) -> Self {
-        Self::connect_as(stream, "alk-pubsub.v1.json").await
+        Self::connect_by(stream, JSON).await
     }
 
     /// One whose frames are MessagePack; what it is sent is shown as JSON, and what it sends is turned into MessagePack.
     pub(crate) async fn connect_msgpack(stream: TcpStream) -> Self {
-        Self::connect_as(stream, "alk-pubsub.v1.msgpack").await
+        Self::connect_by(stream, "alk-pubsub.v1.msgpack").await
     }
 
-    async fn connect_as(stream: TcpStream, protocol: &str) -> Self {
+    async fn connect_by(stream: TcpStream, protocol: &str) -> Self {
         stream.set_nodelay(true).unwrap();
         let uri = format!("ws://{}/ws", stream.peer_addr().unwrap()).parse().unwrap();
-        let request = ClientRequestBuilder::new(uri).with_sub_protocol(protocol);
+        Self::open(stream, ClientRequestBuilder::new(uri), protocol).await
+    }
+
+    /// With a token in a header.
+    pub(crate) async fn connect_as(stream: TcpStream, token: &str) -> Self {
+        let uri = format!("ws://{}/ws", stream.peer_addr().unwrap()).parse().unwrap();
+        Self::open(
+            stream,
+            ClientRequestBuilder::new(uri).with_header("authorization", format!("Bearer {token}")),
+            JSON,
+        )
+        .await
+    }
+
+    /// As browsers do it, with a token among the subprotocols.
+    pub(crate) async fn connect_from_browser(stream: TcpStream, token: &str) -> Self {
+        let uri = format!("ws://{}/ws", stream.peer_addr().unwrap()).parse().unwrap();
+        Self::open(stream, ClientRequestBuilder::new(uri).with_sub_protocol(format!("bearer.{token}")), JSON)
+            .await
+    }
+
+    async fn open(stream: TcpStream, request: ClientRequestBuilder, protocol: &str) -> Self {
+        stream.set_nodelay(true).unwrap();
+        let request = request.with_sub_protocol(protocol);
         let (socket, response) = timeout(PATIENCE, client_async(request, stream)).await.unwrap().unwrap();
         assert_eq!(response.status(), 101);
+        assert_eq!(response.headers()["sec-websocket-protocol"], protocol);
         let mut spoke = Self { socket, welcome: Value::Null, msgpack: protocol.ends_with("msgpack") };
         spoke.welcome = spoke.frame().await;
         assert_eq!(spoke.welcome["type"], "__welcome");

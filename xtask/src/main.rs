@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command line talks to its user by printing")]
 
 mod attack;
+mod bench;
 mod cargo;
 mod check;
 mod fuzz;
@@ -39,6 +40,7 @@ enum Command {
     Redis(redis::Args),
     Fuzz(fuzz::Args),
     Soak(soak::Args),
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Redis(args) => redis::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Soak(args) => soak::run(&args),
+        Command::Bench(args) => bench::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

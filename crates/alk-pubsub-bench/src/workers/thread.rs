@@ -4,7 +4,8 @@ use alk_pubsub_core::{Bounds, Error, Overflow, PubSub, event_map};
 use alk_pubsub_worker::{WorkerThreadEventTarget, spawn};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{EVENTS, PINGS, QUEUE};
+/// How many events may wait.
+const QUEUE: usize = 1024;
 
 event_map! { struct Events { Ping("ping") => u64, Pong("pong") => u64 } }
 
@@ -37,14 +38,14 @@ impl Plain {
     }
 }
 
-pub(super) async fn plain_pings() -> Duration {
+pub(super) async fn plain_pings(count: u64) -> Duration {
     let mut worker = plain(async |mut pings, pongs| {
         while let Some(ping) = pings.recv().await {
             pongs.send(ping).await.unwrap();
         }
     });
     let start = Instant::now();
-    for ping in 0..PINGS {
+    for ping in 0..count {
         worker.up.send(ping).await.unwrap();
         assert_eq!(worker.down.recv().await, Some(ping));
     }
@@ -53,7 +54,7 @@ pub(super) async fn plain_pings() -> Duration {
     took
 }
 
-pub(super) async fn pings() -> Duration {
+pub(super) async fn pings(count: u64) -> Duration {
     let (host, worker) = spawn("pings", |target: WorkerThreadEventTarget| async move {
         let pubsub = PubSub::<Events>::new(target.clone());
         let mut pings = pubsub.subscribe_to(Ping, "").await?;
@@ -68,7 +69,7 @@ pub(super) async fn pings() -> Duration {
     let mut pongs = host.subscribe_to(Pong, "").await.unwrap();
     worker.ready().await.unwrap();
     let start = Instant::now();
-    for ping in 0..PINGS {
+    for ping in 0..count {
         host.publish(Ping, "", ping).await.unwrap();
         assert_eq!(pongs.recv().await.unwrap().payload(), &ping);
     }
@@ -77,43 +78,43 @@ pub(super) async fn pings() -> Duration {
     took
 }
 
-pub(super) async fn plain_one_way() -> Duration {
-    let mut worker = plain(async |mut pings, pongs| {
-        for ping in 0..EVENTS {
+pub(super) async fn plain_one_way(events: u64) -> Duration {
+    let mut worker = plain(async move |mut pings, pongs| {
+        for ping in 0..events {
             assert_eq!(pings.recv().await, Some(ping));
         }
-        pongs.send(EVENTS).await.unwrap();
+        pongs.send(events).await.unwrap();
     });
     let start = Instant::now();
-    for ping in 0..EVENTS {
+    for ping in 0..events {
         worker.up.send(ping).await.unwrap();
     }
-    assert_eq!(worker.down.recv().await, Some(EVENTS));
+    assert_eq!(worker.down.recv().await, Some(events));
     let took = start.elapsed();
     worker.end().await;
     took
 }
 
-pub(super) async fn one_way() -> Duration {
-    let (host, worker) = spawn("one way", |target: WorkerThreadEventTarget| async move {
+pub(super) async fn one_way(events: u64) -> Duration {
+    let (host, worker) = spawn("one way", move |target: WorkerThreadEventTarget| async move {
         let pubsub = PubSub::<Events>::new(target.clone());
         let bounds = Bounds::default().events(QUEUE).overflow(Overflow::Block);
         let mut pings = pubsub.subscribe_to(Ping, "").bounds(bounds).await?;
         target.ready();
-        for ping in 0..EVENTS {
+        for ping in 0..events {
             assert_eq!(pings.recv().await.expect("open").payload(), &ping);
         }
-        pubsub.publish(Pong, "", EVENTS).await.map(drop)
+        pubsub.publish(Pong, "", events).await.map(drop)
     })
     .unwrap();
     let host = PubSub::<Events>::new(host);
     let mut pongs = host.subscribe_to(Pong, "").await.unwrap();
     worker.ready().await.unwrap();
     let start = Instant::now();
-    for ping in 0..EVENTS {
+    for ping in 0..events {
         host.publish(Ping, "", ping).await.unwrap();
     }
-    assert_eq!(pongs.recv().await.unwrap().payload(), &EVENTS);
+    assert_eq!(pongs.recv().await.unwrap().payload(), &events);
     let took = start.elapsed();
     assert!(worker.join().await.is_success());
     took

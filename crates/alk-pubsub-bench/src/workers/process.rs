@@ -10,38 +10,43 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::net::UnixStream;
 use tokio_util::codec::{Framed, LengthDelimitedCodec};
 
-use super::{EVENTS, PAYLOAD, PINGS, QUEUE};
+/// What an event carries, as text.
+const PAYLOAD: &str = "sixty-four bytes of text, as a status or a small message might be";
+/// How many events may wait.
+const QUEUE: usize = 1024;
 
 event_map! { struct Events { Ping("ping") => String, Pong("pong") => String } }
 
 const ROLE: &str = "ALK_PUBSUB_BENCH_ROLE";
+const EVENTS: &str = "ALK_PUBSUB_BENCH_EVENTS";
 
 /// How many events are on their way to a process at most. It says how far it is, since publishing to a process does not wait.
 const WINDOW: u64 = 4096;
 const SAY_EVERY: u64 = 1024;
 
-pub(super) fn is_child() -> bool {
-    std::env::var_os(ROLE).is_some()
+pub(super) fn role() -> Option<String> {
+    std::env::var(ROLE).ok()
 }
 
-fn this_program(role: &str) -> Command {
+fn this_program(role: &str, events: u64) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.env(ROLE, role);
+    command.env(ROLE, role).env(EVENTS, events.to_string());
     command
 }
 
-pub(super) async fn child() {
-    match std::env::var(ROLE).unwrap().as_str() {
-        "plain pings" => plain_child(true, false).await,
-        "plain one way" => plain_child(false, false).await,
-        "json pings" => plain_child(true, true).await,
-        "json one way" => plain_child(false, true).await,
-        "pings" => our_child(true).await,
-        _ => our_child(false).await,
+pub(super) async fn child(role: &str) {
+    let events = std::env::var(EVENTS).unwrap().parse().unwrap();
+    match role {
+        "plain pings" => plain_child(true, false, events).await,
+        "plain one way" => plain_child(false, false, events).await,
+        "json pings" => plain_child(true, true, events).await,
+        "json one way" => plain_child(false, true, events).await,
+        "pings" => our_child(true, events).await,
+        _ => our_child(false, events).await,
     }
 }
 
-async fn plain_child(pings: bool, json: bool) {
+async fn plain_child(pings: bool, json: bool, events: u64) {
     let socket = StdUnixStream::from(std::io::stdin().as_fd().try_clone_to_owned().unwrap());
     let mut frames = framed(socket);
     let mut count = 0;
@@ -51,13 +56,13 @@ async fn plain_child(pings: bool, json: bool) {
             let envelope: Envelope = serde_json::from_slice(&frame).unwrap();
             assert_eq!(envelope.payload, PAYLOAD);
         }
-        if pings || count == EVENTS {
+        if pings || count == events {
             frames.send(if json { encoded() } else { frame.freeze() }).await.unwrap();
         }
     }
 }
 
-async fn our_child(pings: bool) {
+async fn our_child(pings: bool, all: u64) {
     let target = from_parent().unwrap();
     let pubsub = PubSub::<Events>::new(target.clone());
     let mut events = pubsub.subscribe_to(Ping, "").bounds(Bounds::default().events(4 * QUEUE)).await.unwrap();
@@ -67,7 +72,7 @@ async fn our_child(pings: bool) {
         count += 1;
         if pings {
             pubsub.try_publish(Pong, "", event.payload().clone()).unwrap();
-        } else if count % SAY_EVERY == 0 || count == EVENTS {
+        } else if count % SAY_EVERY == 0 || count == all {
             pubsub.try_publish(Pong, "", count.to_string()).unwrap();
         }
     }
@@ -80,9 +85,9 @@ fn framed(socket: StdUnixStream) -> Framed<UnixStream, LengthDelimitedCodec> {
 }
 
 /// A process at the other end of a socket pair, and one frame through it and back.
-fn plain(role: &str) -> (tokio::process::Child, Framed<UnixStream, LengthDelimitedCodec>) {
+fn plain(role: &str, events: u64) -> (tokio::process::Child, Framed<UnixStream, LengthDelimitedCodec>) {
     let (here, there) = StdUnixStream::pair().unwrap();
-    let mut command = tokio::process::Command::from(this_program(role));
+    let mut command = tokio::process::Command::from(this_program(role, events));
     let child = command.stdin(Stdio::from(OwnedFd::from(there))).kill_on_drop(true).spawn().unwrap();
     (child, framed(here))
 }
@@ -102,13 +107,13 @@ fn encoded() -> Bytes {
 }
 
 /// With frames that nobody looks at, or that are encoded and decoded each time.
-pub(super) async fn plain_pings(json: bool) -> Duration {
-    let (mut child, mut frames) = plain(if json { "json pings" } else { "plain pings" });
+pub(super) async fn plain_pings(pings: u64, json: bool) -> Duration {
+    let (mut child, mut frames) = plain(if json { "json pings" } else { "plain pings" }, pings);
     let frame = encoded();
     frames.send(frame.clone()).await.unwrap();
     frames.next().await.unwrap().unwrap();
     let start = Instant::now();
-    for _ in 0..PINGS {
+    for _ in 0..pings {
         frames.send(if json { encoded() } else { frame.clone() }).await.unwrap();
         let answer = frames.next().await.unwrap().unwrap();
         if json {
@@ -124,13 +129,13 @@ pub(super) async fn plain_pings(json: bool) -> Duration {
 }
 
 /// See [`plain_pings`].
-pub(super) async fn plain_one_way(json: bool) -> Duration {
-    let (mut child, mut frames) = plain(if json { "json one way" } else { "plain one way" });
+pub(super) async fn plain_one_way(events: u64, json: bool) -> Duration {
+    let (mut child, mut frames) = plain(if json { "json one way" } else { "plain one way" }, events);
     let frame = encoded();
     // The process has started when it has read so much that the rest is written.
     frames.send(frame.clone()).await.unwrap();
     let start = Instant::now();
-    for _ in 1..EVENTS {
+    for _ in 1..events {
         frames.feed(if json { encoded() } else { frame.clone() }).await.unwrap();
     }
     SinkExt::<Bytes>::flush(&mut frames).await.unwrap();
@@ -141,19 +146,19 @@ pub(super) async fn plain_one_way(json: bool) -> Duration {
     took
 }
 
-async fn start(role: &str) -> (WorkerHostEventTarget, Worker) {
+async fn start(role: &str, events: u64) -> (WorkerHostEventTarget, Worker) {
     let host = WorkerHost::new().queue(Bounds::default().events(4 * QUEUE));
-    let (host, worker) = host.process(this_program(role)).unwrap();
+    let (host, worker) = host.process(this_program(role, events)).unwrap();
     worker.ready().await.unwrap();
     (host, worker)
 }
 
-pub(super) async fn pings() -> Duration {
-    let (host, worker) = start("pings").await;
+pub(super) async fn pings(pings: u64) -> Duration {
+    let (host, worker) = start("pings", pings).await;
     let host = PubSub::<Events>::new(host);
     let mut pongs = host.subscribe_to(Pong, "").await.unwrap();
     let start = Instant::now();
-    for _ in 0..PINGS {
+    for _ in 0..pings {
         host.publish(Ping, "", PAYLOAD.to_owned()).await.unwrap();
         assert_eq!(pongs.recv().await.unwrap().payload(), PAYLOAD);
     }
@@ -162,19 +167,19 @@ pub(super) async fn pings() -> Duration {
     took
 }
 
-pub(super) async fn one_way() -> Duration {
-    let (host, worker) = start("one way").await;
+pub(super) async fn one_way(events: u64) -> Duration {
+    let (host, worker) = start("one way", events).await;
     let host = PubSub::<Events>::new(host);
     let mut pongs = host.subscribe_to(Pong, "").await.unwrap();
     let start = Instant::now();
     let mut heard = 0;
-    for event in 0..EVENTS {
+    for event in 0..events {
         while event - heard >= WINDOW {
             heard = pongs.recv().await.unwrap().payload().parse().unwrap();
         }
         host.publish(Ping, "", PAYLOAD.to_owned()).await.unwrap();
     }
-    while heard < EVENTS {
+    while heard < events {
         heard = pongs.recv().await.unwrap().payload().parse().unwrap();
     }
     let took = start.elapsed();

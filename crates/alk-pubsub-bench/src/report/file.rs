@@ -1,0 +1,68 @@
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use super::chart;
+use super::load::Load;
+use crate::comparison::Comparison;
+use crate::figures::Figures;
+use crate::plan::Plan;
+
+/// Writes the figures of one workload as JSON, and its charts.
+///
+/// # Errors
+///
+/// If the folder cannot be written to.
+pub(crate) fn write(folder: &Path, comparisons: &[Comparison], plan: Plan, load: Load) -> Result<()> {
+    let Some(first) = comparisons.first() else { return Ok(()) };
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let all: Vec<Value> = comparisons.iter().map(value).collect();
+    let document = json!({
+        "workload": first.workload,
+        "rounds": plan.rounds,
+        "quick": plan.quick,
+        "cores": load.cores,
+        "load_average": load.average,
+        "comparisons": all,
+    });
+    let path = folder.join(format!("{}.json", first.workload.to_lowercase()));
+    let text = serde_json::to_string_pretty(&document)? + "\n";
+    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    chart::draw(folder, comparisons)
+}
+
+fn value(comparison: &Comparison) -> Value {
+    let Comparison { workload: _, metric, setting, axis, at, participants } = comparison;
+    let figures = |figures: Option<Figures>| {
+        figures
+            .map(|it| json!({"median": rounded(it.median), "min": rounded(it.min), "max": rounded(it.max)}))
+    };
+    let participants: Vec<Value> = participants
+        .iter()
+        .map(|participant| {
+            let samples: Vec<f64> = participant.samples.iter().copied().map(rounded).collect();
+            json!({
+                "name": participant.name,
+                "role": format!("{:?}", participant.role).to_lowercase(),
+                "samples": samples,
+            })
+        })
+        .collect();
+    json!({
+        "metric": metric.name,
+        "unit": metric.unit,
+        "setting": setting,
+        "axis": axis,
+        "at": at,
+        "participants": participants,
+        "best_peer": comparison.best_peer().map(|peer| peer.name),
+        "ratio": figures(comparison.ratio()),
+    })
+}
+
+/// Four digits are more than the noise allows.
+fn rounded(number: f64) -> f64 {
+    format!("{number:.3e}").parse().unwrap_or(number)
+}

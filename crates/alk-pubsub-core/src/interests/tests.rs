@@ -277,6 +277,9 @@ impl Model {
 }
 
 proptest! {
+    // With PROPTEST_CASES as it is by itself these are 10,240.
+    #![proptest_config(ProptestConfig { cases: 40 * ProptestConfig::default().cases, ..ProptestConfig::default() })]
+
     #[test]
     fn whatever_happens_the_other_side_ends_up_with_what_is_wanted(ops in vec(op(), 0..120)) {
         let interests = ["a", "b", "a:1", "a:2", "*"].map(interest);

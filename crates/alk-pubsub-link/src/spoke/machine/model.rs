@@ -273,7 +273,7 @@ impl World {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 8 * ProptestConfig::default().cases, failure_persistence: None, ..ProptestConfig::default()
+        cases: 40 * ProptestConfig::default().cases, failure_persistence: None, ..ProptestConfig::default()
     })]
 
     #[test]

@@ -4,7 +4,9 @@
 
 mod support;
 
-use alk_pubsub_testkit::redis::{Server, wait_until};
+use alk_pubsub_testkit::redis::{Server, free_port, wait_until};
+use tokio::io::{AsyncBufReadExt, BufReader};
+
 use support::{Hub, ended, program, run, run_with};
 
 async fn hub(server: &Server) -> Hub {
@@ -75,6 +77,52 @@ async fn readiness_follows_the_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_hub_that_is_there_before_its_redis_says_so_and_is_ready_when_it_comes() {
+    let server = Server::start(&[]);
+    server.kill();
+    let begun = std::time::Instant::now();
+    let hub = hub(&server).await;
+    assert!(begun.elapsed() < std::time::Duration::from_secs(8), "it does not wait for it");
+    assert_eq!(hub.get("/readyz").await.0.status, 503);
+    assert_eq!(hub.get("/healthz").await.0.status, 200);
+    let mut log = hub.log();
+    server.restart();
+    log.line_with("the upstream is connected").await;
+    ready(&hub, 200).await;
+    let (mut spoke, mut publisher) = (hub.spoke().await, hub.spoke().await);
+    spoke.subscribe(&["a"]).await;
+    assert_eq!(publisher.publish(&support::envelope("a:1", 1)).await["type"], "__published");
+    assert_eq!(spoke.frame().await["payload"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_says_at_once_that_its_redis_is_not_there() {
+    let url = format!("redis://somebody:secret@127.0.0.1:{}", free_port());
+    let mut hub = support::command(&["--listen", "127.0.0.1:0", "--redis", &url]);
+    let mut child = hub.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let telling = async {
+        let mut all = String::new();
+        while !all.contains("Redis is not there yet") {
+            all += &said.next_line().await.unwrap().expect("it goes on");
+        }
+        all
+    };
+    let all = tokio::time::timeout(support::PATIENCE, telling).await.expect("in time");
+    assert!(all.contains("trying again") && all.contains("refused"), "{all}");
+    assert!(!all.contains("secret"), "{all}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_whose_redis_comes_and_refuses_it_ends() {
+    let server = Server::start(&["--requirepass", "another"]);
+    server.kill();
+    let mut hub = hub(&server).await;
+    server.restart();
+    assert_eq!(hub.ended(support::PATIENCE).await.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn publishing_and_listening_without_a_hub() {
     let server = Server::start(&[]);
     let url = server.url();
@@ -125,7 +173,7 @@ async fn a_redis_that_cannot_be_had_and_secrets_that_nobody_sees() {
         let help = ended(help.spawn().unwrap()).await.fine();
         assert!(help.contains("--redis") && !help.contains("secret"), "{help}");
     }
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let done = run(&["serve", "--listen", "127.0.0.1:0", "--redis", &format!("redis://{free}")]).await;
+    let free = format!("127.0.0.1:{}", free_port());
+    let done = run(&["pub", "a", "b", "1", "--redis", &format!("redis://{free}")]).await;
     assert!(done.code == Some(1) && done.stderr.contains("--redis URL"), "{done:?}");
 }

@@ -143,7 +143,7 @@ impl Builder {
     /// Dropping the future leaves no connection behind.
     pub async fn connect(self) -> Result<RedisEventTarget, Error> {
         let limit = self.config.connect_timeout;
-        let target = self.start()?;
+        let target = self.make()?;
         let status = &target.0.upstream().status;
         let mut state = status.watch();
         let decided =
@@ -160,6 +160,28 @@ impl Builder {
                 })
             }
         }
+    }
+
+    /// Connects, or begins to: as [`connect`](Self::connect), but resolves as soon as an attempt has failed for a reason that
+    /// may pass, to a target that goes on trying for as long as it exists. For a service that may be there before its Redis.
+    ///
+    /// Until it is connected its state is [`Connecting`](ConnectionState::Connecting); a publish does what
+    /// [`offline`](Self::offline) says, and a subscribe waits until its timeout. If it turns out later that the server does
+    /// not let it in, its state is [`Closed`](ConnectionState::Closed), and whoever waits is told the error.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config), [`Auth`](ErrorKind::Auth), [`Tls`](ErrorKind::Tls), if that is what came of the first
+    /// attempt.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves no connection behind.
+    pub async fn start(self) -> Result<RedisEventTarget, Error> {
+        let target = self.make()?;
+        let status = &target.0.upstream().status;
+        status.tried().await;
+        status.failure().map_or_else(|| Ok(target.clone()), Err)
     }
 
     /// Connects for a moment, sends these commands one after the other, and returns what the server answered: strings and
@@ -181,7 +203,7 @@ impl Builder {
         tokio::time::timeout(limit, asking).await.map_err(late)?
     }
 
-    fn start(self) -> Result<RedisEventTarget, Error> {
+    fn make(self) -> Result<RedisEventTarget, Error> {
         let config = self.config;
         let channels = Channels::new(config.prefix.clone(), config.sharded)?;
         if config.max_in_flight == 0 || config.receive_capacity == 0 {

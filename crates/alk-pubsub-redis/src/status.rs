@@ -1,11 +1,15 @@
 //! The state of the connections, as one.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use alk_pubsub_core::ConnectionState;
 use tokio::sync::watch;
 
 use crate::error::Error;
+
+/// How often attempts that fail are spoken of.
+const LOG_EVERY: Duration = Duration::from_secs(60);
 
 /// The connections that a target has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +32,8 @@ pub(crate) struct Status(Arc<Shared>);
 struct Shared {
     parts: Mutex<Parts>,
     state: watch::Sender<ConnectionState>,
+    /// Whether anything came of the first attempt to connect.
+    tried: watch::Sender<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -37,6 +43,8 @@ struct Parts {
     /// How often everything was up again.
     reconnects: u64,
     last_error: Option<Error>,
+    /// When a failed attempt was last spoken of, since there was a connection.
+    spoken: Option<Instant>,
     /// It will not come up any more, and why.
     failed: Option<Error>,
     closed: bool,
@@ -48,6 +56,7 @@ impl Status {
         Self(Arc::new(Shared {
             parts: Mutex::new(parts),
             state: watch::Sender::new(ConnectionState::Connecting),
+            tried: watch::Sender::new(false),
         }))
     }
 
@@ -60,9 +69,17 @@ impl Status {
         self.change(|parts| parts.up[part as usize] = false);
     }
 
-    /// An attempt to connect failed.
+    /// An attempt to connect failed, or a connection was lost.
     pub(crate) fn failed_attempt(&self, error: Error) {
-        self.change(|parts| parts.last_error = Some(error));
+        self.change(|parts| {
+            // One that there is no use in repeating is spoken of as that.
+            if error.is_retryable() && parts.spoken.is_none_or(|spoken| spoken.elapsed() >= LOG_EVERY) {
+                parts.spoken = Some(Instant::now());
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::warn!(%error, cause, "not connected to Redis; trying again");
+            }
+            parts.last_error = Some(error);
+        });
     }
 
     /// There will be no further attempt.
@@ -92,6 +109,15 @@ impl Status {
         self.0.parts.lock().unwrap_or_else(PoisonError::into_inner).last_error.clone()
     }
 
+    /// Waits until there is a connection, or an attempt to make one has failed: for a reason that may pass, or for good.
+    ///
+    /// Cancel safe.
+    pub(crate) async fn tried(&self) {
+        let mut tried = self.0.tried.subscribe();
+        // It cannot end while this exists.
+        let _ = tried.wait_for(|tried| *tried).await;
+    }
+
     pub(crate) fn watch(&self) -> watch::Receiver<ConnectionState> {
         self.0.state.subscribe()
     }
@@ -103,6 +129,7 @@ impl Status {
             ConnectionState::Closed
         } else if parts.up == [true; 3] {
             parts.been_up = true;
+            parts.spoken = None;
             ConnectionState::Connected
         } else if parts.been_up {
             ConnectionState::Reconnecting
@@ -117,5 +144,9 @@ impl Status {
                 u64::from((before, state) == (ConnectionState::Reconnecting, ConnectionState::Connected));
             before != state
         });
+        let failed = parts.last_error.as_ref().is_some_and(Error::is_retryable);
+        if failed || state != ConnectionState::Connecting {
+            self.0.tried.send_if_modified(|tried| !std::mem::replace(tried, true));
+        }
     }
 }

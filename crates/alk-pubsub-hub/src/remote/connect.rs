@@ -32,12 +32,18 @@ pub(crate) async fn connect(arguments: RemoteArgs) -> Result<Arc<dyn EventTarget
 }
 
 /// Connects to Redis, if it is there within ten seconds.
-pub(crate) async fn connect_redis(
+async fn connect_redis(url: &RedisUrl, prefix: impl Into<String>) -> Result<RedisEventTarget, Error> {
+    let connecting = RedisEventTarget::builder(url.secret()).prefix(prefix).connect();
+    connecting.await.map_err(|source| Error::Redis { url: url.clone(), source })
+}
+
+/// Connects to Redis, or begins to and goes on trying if it is not there. It is an error if it is there and refuses us.
+pub(crate) async fn start_redis(
     url: &RedisUrl,
     prefix: impl Into<String>,
 ) -> Result<RedisEventTarget, Error> {
-    let connecting = RedisEventTarget::builder(url.secret()).prefix(prefix).connect();
-    connecting.await.map_err(|source| Error::Redis { url: url.clone(), source })
+    let starting = RedisEventTarget::builder(url.secret()).prefix(prefix).start();
+    starting.await.map_err(|source| Error::Redis { url: url.clone(), source })
 }
 
 /// Resolves when the connection is lost and will not be made again.

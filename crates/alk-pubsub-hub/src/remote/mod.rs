@@ -2,4 +2,4 @@
 
 mod connect;
 
-pub(crate) use connect::{connect, connect_redis, lost, tell_losses, why_lost};
+pub(crate) use connect::{connect, lost, start_redis, tell_losses, why_lost};

@@ -5,7 +5,7 @@ use alk_pubsub::{ConnectionState, EventTarget, InProcessEventTarget};
 
 use crate::cli::{RedisUrl, ServeArgs};
 use crate::error::Error;
-use crate::remote::connect_redis;
+use crate::remote::start_redis;
 
 /// Where the hub's events go round.
 #[derive(Debug, Clone)]
@@ -15,13 +15,17 @@ pub(crate) enum Upstream {
 }
 
 impl Upstream {
-    /// Connects, where there is something to connect to.
+    /// Connects, where there is something to connect to. A Redis that is not there yet is waited for while the hub runs.
     pub(super) async fn connect(arguments: &ServeArgs) -> Result<Self, Error> {
         let Some(url) = &arguments.redis else {
             return Ok(Self::InProcess(InProcessEventTarget::in_process()));
         };
-        let target = connect_redis(url, arguments.prefix.as_str()).await?;
-        log_connected(url, arguments);
+        let target = start_redis(url, arguments.prefix.as_str()).await?;
+        if target.state().current() == ConnectionState::Connected {
+            log_connected(url, arguments);
+        } else {
+            tracing::warn!(%url, prefix = arguments.prefix, "Redis is not there yet; the hub is not ready until it is");
+        }
         Ok(Self::Redis(target))
     }
 
@@ -65,10 +69,14 @@ pub(crate) fn name(state: ConnectionState) -> &'static str {
 /// Logs what becomes of the connection, until it will not be made again.
 pub(super) async fn watch(target: &dyn EventTarget) {
     let mut state = target.state();
+    // It may be so by now.
+    if state.current() == ConnectionState::Closed {
+        return;
+    }
     loop {
         match state.changed().await {
             ConnectionState::Closed => return,
-            ConnectionState::Connected => tracing::info!("the upstream is connected again"),
+            ConnectionState::Connected => tracing::info!("the upstream is connected"),
             state => tracing::warn!(state = name(state), "the upstream is not connected"),
         }
     }

@@ -124,7 +124,27 @@ async fn a_wrong_password_is_an_error_at_once() {
     assert_eq!(error.kind(), RedisErrorKind::Auth);
     assert!(!error.is_retryable());
     assert!(begun.elapsed() < Duration::from_secs(20), "it is not tried again and again");
+    let wrong = RedisEventTarget::builder(server.url()).username("app").password("wrong");
+    assert_eq!(wrong.start().await.unwrap_err().kind(), RedisErrorKind::Auth);
     wait_until("no connection is left", || server.clients().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_may_be_started_before_its_server() {
+    let server = Server::start(&[]);
+    server.kill();
+    let reconnect = Reconnect::default().longest(Duration::from_millis(300));
+    let target = RedisEventTarget::builder(server.url()).reconnect(reconnect).start().await.unwrap();
+    let pubsub = PubSub::<Dynamic>::new(target);
+    assert_eq!(pubsub.state().current(), ConnectionState::Connecting);
+    let error = pubsub.publish("tick", "a", json!(1)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Disconnected);
+    let waiting = pubsub.subscribe("tick").into_future();
+    server.restart();
+    let mut ticks = soon("the server", waiting).await.unwrap().with_gaps();
+    wait_for_state(&**pubsub.target(), ConnectionState::Connected).await;
+    pubsub.publish("tick", "a", json!(2)).await.unwrap();
+    assert_eq!(next_seen(&mut ticks).await, Seen::Number(2), "nothing was missed before it was made");
 }
 
 #[tokio::test(flavor = "multi_thread")]

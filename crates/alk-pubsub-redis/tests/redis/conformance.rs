@@ -83,6 +83,7 @@ impl TargetFactory for OfSix {
 
 fn check(factory: &dyn TargetFactory) {
     let report = run_all(factory);
+    report.record(module_path!());
     println!("{report}");
     assert!(report.is_conforming(), "{report}");
 }

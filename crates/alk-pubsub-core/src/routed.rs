@@ -188,7 +188,10 @@ impl<U: Upstream> EventTarget for RoutedEventTarget<U> {
         let entered = shared.router.enter(
             &interest,
             || shared.upstream.interest_added(&interest),
-            |log, state| RawSubscription::join(log, state, bounds, shared.clone()),
+            |log, state| {
+                let subscription = RawSubscription::join(log, state, bounds, shared.clone());
+                subscription.of_copies(shared.upstream.delivers_copies())
+            },
         );
         match entered {
             Ok(subscription) => self.confirmed(&interest, subscription, RawSubscription::ended_by),

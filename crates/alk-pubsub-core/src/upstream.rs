@@ -57,6 +57,12 @@ pub trait Upstream: Send + Sync + 'static {
         TargetFuture::ready(Ok(()))
     }
 
+    /// Whether an event comes once for each of the [kinds of interest](crate::Scope) that match it, rather than once for all. The
+    /// provided method says no.
+    fn delivers_copies(&self) -> bool {
+        false
+    }
+
     /// Whether a publisher waits for subscribers with [`Overflow::Block`](crate::Overflow::Block). The provided method says no.
     fn can_block(&self) -> bool {
         false

@@ -97,6 +97,10 @@ impl Upstream for RedisUpstream {
         }
     }
 
+    fn delivers_copies(&self) -> bool {
+        true
+    }
+
     fn interest_added(&self, interest: &Interest) {
         if let Ok(interests) = self.table(interest) {
             interests.interest_added(interest);

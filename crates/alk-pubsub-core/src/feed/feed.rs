@@ -1,4 +1,4 @@
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,14 +11,16 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::gap::{Gap, GapReason};
 use crate::latency::LatencySample;
-use crate::name::Interest;
+use crate::name::{Interest, Topic};
 use crate::router::{Bounds, Framing, Item, NextFrames, RawSubscription, ReadySet, Wake};
 
 /// The subscriptions of one consumer, say a connection: each event once, however many of them match it.
 ///
 /// A feed copies nothing. Its members are places in what the router keeps anyway, and what it hands out are frames that all
 /// consumers with the same [`Framing`] share. Of interests that cover each other only the broadest is read; when that
-/// changes, no event is lost or handed out twice.
+/// changes, no event is lost or handed out twice. Where the target brings a copy of an event for each interest that matches it
+/// ([`Upstream::delivers_copies`](crate::Upstream::delivers_copies)), each topic stays with the interest that was there first, and a
+/// subscription may be kept after its interest was removed, as long as another one relies on it.
 ///
 /// Subscribe at the target, then [`insert`](Self::insert) the subscription; use
 /// [`Overflow::DropOldest`](crate::Overflow::DropOldest) or [`Overflow::Close`](crate::Overflow::Close) there. All are to be of one
@@ -27,8 +29,10 @@ use crate::router::{Bounds, Framing, Item, NextFrames, RawSubscription, ReadySet
 #[derive(Default)]
 pub struct Feed {
     pub(super) members: Vec<Option<Member>>,
-    free: Vec<u32>,
+    pub(super) free: Vec<u32>,
     pub(super) by_interest: HashMap<Interest, u32>,
+    /// Interests that the consumer has given up and others rely on.
+    pub(super) hidden: HashSet<Interest>,
     /// Handed out before anything that a member has.
     pub(super) backlog: Backlog,
     pub(super) ready: Arc<ReadySet>,
@@ -83,24 +87,24 @@ impl Feed {
     /// How many interests it has.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.by_interest.len()
+        self.by_interest.len() - self.hidden.len()
     }
 
     /// Whether it has no interest.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.by_interest.is_empty()
+        self.len() == 0
     }
 
     /// Whether this very interest is one of it.
     #[must_use]
     pub fn contains(&self, interest: &Interest) -> bool {
-        self.by_interest.contains_key(interest)
+        self.by_interest.contains_key(interest) && !self.hidden.contains(interest)
     }
 
     /// Its interests.
     pub fn interests(&self) -> impl Iterator<Item = &Interest> {
-        self.by_interest.keys()
+        self.by_interest.keys().filter(|interest| !self.hidden.contains(*interest))
     }
 
     /// How many events and encoded bytes wait for the consumer.
@@ -117,11 +121,16 @@ impl Feed {
     /// Of an event that is published before, and that another interest of the feed matches too, it is left to that one.
     pub fn insert(&mut self, subscription: RawSubscription) -> bool {
         let interest = subscription.interest().clone();
-        if self.contains(&interest) {
-            return false;
+        if self.by_interest.contains_key(&interest) {
+            // It is read anyway.
+            return self.hidden.remove(&interest);
         }
         let mut member = Member::new(subscription);
-        if member.subscription.cursor().is_some() && self.active_covering(&interest) {
+        if member.subscription.is_copy() {
+            if member.subscription.has_cursor() {
+                self.fit_in(&mut member);
+            }
+        } else if member.subscription.cursor().is_some() && self.active_covering(&interest) {
             member.subscription.hold();
             member.covered = true;
         } else {
@@ -141,20 +150,34 @@ impl Feed {
     ///
     /// No event follows that only this interest matched; what other interests match is not lost.
     pub fn remove(&mut self, interest: &Interest) -> bool {
-        let Some(key) = self.by_interest.remove(interest) else { return false };
+        let Some(key) = self.by_interest.get(interest).copied().filter(|_| !self.hidden.contains(interest))
+        else {
+            return false;
+        };
+        let relied_on =
+            |member: &Member| !member.ended && member.subscription.is_copy() && self.is_relied_on(member);
+        if self.members[key as usize].as_ref().is_some_and(relied_on) {
+            self.hidden.insert(interest.clone());
+        } else {
+            self.take_out(interest, key);
+        }
+        self.drop_hidden();
+        let mut backlog = std::mem::take(&mut self.backlog);
+        backlog.retain(|topic| self.wants(topic));
+        self.backlog = backlog;
+        true
+    }
+
+    pub(super) fn take_out(&mut self, interest: &Interest, key: u32) {
+        self.by_interest.remove(interest);
         let removed = self.members[key as usize].take();
         self.free.push(key);
         // A late wake-up of the removed member finds another one in its place or none, and looks at it in vain.
-        if let Some(mut removed) = removed.filter(Member::is_active) {
-            self.hand_back(&mut removed);
+        match removed.filter(Member::is_active) {
+            Some(removed) if removed.subscription.is_copy() => self.do_without(interest),
+            Some(mut removed) => self.hand_back(&mut removed),
+            None => {}
         }
-        let by_interest = &self.by_interest;
-        self.backlog.retain(|topic| {
-            by_interest.contains_key(&topic.clone().into())
-                || by_interest.contains_key(&topic.event_type().clone().into())
-                || by_interest.contains_key(&Interest::Everything)
-        });
-        true
     }
 
     /// Leaves out the oldest of what waits until it is within these bounds, for all interests together. Where the
@@ -258,7 +281,8 @@ impl Feed {
     fn look_at(&mut self, key: u32, framing: &dyn Framing, sink: &mut Sink<'_>) -> bool {
         let member = self.members.get_mut(key as usize).and_then(Option::as_mut);
         let Some(member) = member.filter(|member| member.is_active() && !member.ended) else { return false };
-        let looking_out = member.is_looking_out() || sink.filter.is_some();
+        let hidden = !self.hidden.is_empty() && self.hidden.contains(member.interest());
+        let looking_out = member.is_looking_out() || sink.filter.is_some() || hidden;
         let ended = match member.subscription.cursor() {
             Some(cursor) if !looking_out => match cursor.next_frames(framing) {
                 NextFrames::Frames(frames) => {
@@ -280,7 +304,15 @@ impl Feed {
                 Poll::Ready(Some(item)) => {
                     let position =
                         member.subscription.cursor().map_or(u64::MAX, |cursor| cursor.position() - 1);
-                    if !matches!(&item, Item::Event(event) if member.was_taken(position, event.topic())) {
+                    let left_out =
+                        |topic: &Topic| member.was_taken(position, topic) || member.leaves_out(topic);
+                    let out = match &item {
+                        Item::Event(event) => {
+                            left_out(event.topic()) || (hidden && !self.wants(event.topic()))
+                        }
+                        Item::Gap(_) => false,
+                    };
+                    if !out {
                         sink.item(item, framing);
                     }
                     return true;
@@ -293,6 +325,12 @@ impl Feed {
             return !waits;
         }
         member.ended = true;
+        if hidden {
+            let interest = member.interest().clone();
+            self.hidden.remove(&interest);
+            self.take_out(&interest, key);
+            return false;
+        }
         let (interest, error) = (member.interest().clone(), member.subscription.ended_by());
         sink.put(FeedItem::Ended { interest, error });
         false

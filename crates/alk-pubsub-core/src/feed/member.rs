@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::name::{Interest, Topic};
 use crate::router::RawSubscription;
@@ -11,6 +11,8 @@ pub(super) struct Member {
     /// Whether the consumer was told of the end.
     pub(super) ended: bool,
     taken: Option<Box<Taken>>,
+    /// Earlier interests that bring events of this one too, where each brings a copy.
+    pub(super) left_out: Option<Box<HashSet<Interest>>>,
 }
 
 /// Events that narrower interests have handed out before this one took over.
@@ -24,7 +26,7 @@ struct Taken {
 
 impl Member {
     pub(super) fn new(subscription: RawSubscription) -> Self {
-        Self { subscription, covered: false, ended: false, taken: None }
+        Self { subscription, covered: false, ended: false, taken: None, left_out: None }
     }
 
     pub(super) fn interest(&self) -> &Interest {
@@ -45,6 +47,9 @@ impl Member {
 
     /// Whether every event has to be looked at.
     pub(super) fn is_looking_out(&mut self) -> bool {
+        if self.left_out.is_some() {
+            return true;
+        }
         let Some(taken) = &self.taken else { return false };
         if self.subscription.cursor().is_none_or(|cursor| cursor.position() >= taken.end) {
             self.taken = None;

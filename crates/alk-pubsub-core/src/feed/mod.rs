@@ -2,6 +2,9 @@
 
 mod backlog;
 mod change;
+mod copies;
+#[cfg(test)]
+mod copies_model;
 mod feed;
 mod member;
 #[cfg(test)]

@@ -38,6 +38,11 @@ impl Interest {
         }
     }
 
+    /// Whether an event can match both.
+    pub(crate) fn overlaps(&self, other: &Interest) -> bool {
+        self.covers(other) || other.covers(self)
+    }
+
     /// Its hash, the same wherever in this process.
     pub(crate) fn hash_code(&self) -> u64 {
         match self {

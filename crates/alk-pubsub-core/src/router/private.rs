@@ -74,7 +74,7 @@ pub(crate) fn subscribe_by_listener<T: EventTarget + ?Sized>(
     let log = Arc::new(Log::new(interest.clone()));
     let owner = Arc::new(Private { guard: Mutex::new(None) });
     let source = RawSubscription::source(&log, &mut log.lock(), bounds);
-    let subscription = RawSubscription::new(source, log.clone(), owner.clone(), bounds);
+    let subscription = RawSubscription::new(source, log.clone(), owner.clone(), bounds).of_copies(true);
     let added = target.add_event_listener(interest, Arc::new(Feeder(log)));
     added.map(move |added| {
         *owner.guard.lock() = Some(added?);

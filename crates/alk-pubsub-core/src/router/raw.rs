@@ -30,6 +30,8 @@ pub struct RawSubscription {
     bounds: Bounds,
     /// There if it can be ended from outside.
     ending: Option<Arc<Ending>>,
+    /// Whether other subscriptions get copies of its events, each at a time of its own.
+    copies: bool,
 }
 
 pub(crate) enum Source {
@@ -74,7 +76,7 @@ impl RawSubscription {
     }
 
     pub(super) fn new(source: Source, log: Arc<Log>, owner: Arc<dyn Registry>, bounds: Bounds) -> Self {
-        Self { source, log, owner, missed: 0, losing: 0, bounds, ending: None }
+        Self { source, log, owner, missed: 0, losing: 0, bounds, ending: None, copies: false }
     }
 
     /// Stops reading and keeps the interest, so that the upstream goes on bringing it.
@@ -118,8 +120,8 @@ impl RawSubscription {
         }
     }
 
-    #[cfg(test)]
-    pub(super) fn resume_alone(&mut self) {
+    /// Reads again, what comes from now on.
+    pub(crate) fn resume_alone(&mut self) {
         let log = self.log.clone();
         self.resume_in(&mut log.lock());
     }
@@ -128,6 +130,16 @@ impl RawSubscription {
     pub(crate) fn cut(&self, broader: &RawSubscription) -> (u64, u64) {
         let state = self.log.lock();
         (state.tail(), broader.log.lock().tail())
+    }
+
+    /// The same, of a target that brings a copy of an event for each interest that matches it.
+    pub(crate) fn of_copies(mut self, copies: bool) -> Self {
+        self.copies = copies;
+        self
+    }
+
+    pub(crate) fn is_copy(&self) -> bool {
+        self.copies
     }
 
     pub(crate) fn bounds(&self) -> Bounds {

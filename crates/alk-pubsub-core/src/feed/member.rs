@@ -12,7 +12,7 @@ pub(super) struct Member {
     pub(super) ended: bool,
     taken: Option<Box<Taken>>,
     /// Earlier interests that bring events of this one too, where each brings a copy.
-    pub(super) left_out: Option<Box<HashSet<Interest>>>,
+    pub(super) left_out: Option<HashSet<Interest>>,
 }
 
 /// Events that narrower interests have handed out before this one took over.

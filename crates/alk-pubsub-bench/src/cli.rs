@@ -30,6 +30,10 @@ pub(crate) enum Workload {
     A,
     /// Many topics within a process
     B,
+    /// Fan-out to WebSockets, by a hub
+    D,
+    /// Fan-out to streams of server-sent events, by a hub
+    E,
     /// Workers: threads and processes
     W,
 }

@@ -10,6 +10,7 @@ mod cli;
 mod comparison;
 mod fan_out;
 mod figures;
+mod hubs;
 mod plan;
 mod report;
 mod run;

@@ -4,15 +4,19 @@ use anyhow::Result;
 use clap::{Parser, ValueEnum};
 
 use crate::cli::{Cli, Workload};
+use crate::hubs::StandIn;
 use crate::plan::Plan;
-use crate::{fan_out, report, topics, workers};
+use crate::{fan_out, hubs, report, topics, workers};
 
 /// Runs the program with the arguments it was started with: 0 when all was measured, 1 when something went wrong.
 #[must_use]
 pub fn run() -> ExitCode {
-    let done = match workers::child_role() {
-        Some(role) => workers::run_child(&role),
-        None => measure(&Cli::parse()),
+    let done = if let Some(role) = workers::child_role() {
+        workers::run_child(&role)
+    } else if let Some(hub) = StandIn::of_this_process() {
+        hub.serve()
+    } else {
+        measure(&Cli::parse())
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -36,6 +40,8 @@ fn measure(cli: &Cli) -> Result<()> {
         let comparisons = match workload {
             Workload::A => fan_out::measure(plan)?,
             Workload::B => topics::measure(plan)?,
+            Workload::D => hubs::measure(plan, "D", "ws")?,
+            Workload::E => hubs::measure(plan, "E", "sse")?,
             Workload::W => workers::measure(plan)?,
         };
         print!("{}", report::markdown(&comparisons, load));

@@ -4,6 +4,7 @@
 //! the parts themselves, [`alk_pubsub::ws_server`] and [`alk_pubsub::sse`].
 
 mod auth;
+mod bench;
 mod cli;
 mod doctor;
 mod error;
@@ -20,7 +21,7 @@ mod subscribe;
 
 pub use auth::Pattern;
 pub use cli::{
-    AllowedOrigin, Anonymous, ByteSize, Cli, Command, DoctorArgs, HubUrl, LogFormat, PubArgs, RedisUrl,
-    RemoteArgs, ServeArgs, SlowConsumer, SubArgs, TokenArgs,
+    AllowedOrigin, Anonymous, BenchArgs, ByteSize, Cli, Command, DoctorArgs, HubUrl, LogFormat, PubArgs,
+    RedisUrl, RemoteArgs, ServeArgs, SlowConsumer, SubArgs, TokenArgs, Transport,
 };
 pub use run::run;

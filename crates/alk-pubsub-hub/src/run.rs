@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::cli::{Cli, Command, LogFormat, ServeArgs};
 use crate::error::Error;
 use crate::serve::{Ended, serve};
-use crate::{auth, doctor, logging, publish, subscribe};
+use crate::{auth, bench, doctor, logging, publish, subscribe};
 
 /// What tasks have to end that are left when the command has ended.
 const LEFTOVERS: Duration = Duration::from_millis(500);
@@ -30,6 +30,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Pub(arguments) => run_client(publish::publish(arguments)),
         Command::Token(arguments) => auth::print_token(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Sub(arguments) => run_client(subscribe::subscribe(arguments)),
+        Command::Bench(arguments) => bench::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Doctor(arguments) => run_client(doctor::doctor(arguments)),
     };
     done.unwrap_or_else(|error| {

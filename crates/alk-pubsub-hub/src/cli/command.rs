@@ -3,6 +3,7 @@ use std::ffi::OsString;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use super::bench::BenchArgs;
 use super::doctor::DoctorArgs;
 use super::publish::PubArgs;
 use super::serve::ServeArgs;
@@ -63,6 +64,8 @@ pub enum Command {
     Pub(PubArgs),
     /// Listens to topics and prints their events
     Sub(SubArgs),
+    /// Loads a hub, and says how much it delivers and how late
+    Bench(BenchArgs),
     /// Looks at a Redis and at a hub, and says what is wrong and what to do about it
     Doctor(DoctorArgs),
     /// Makes a token for a client of a hub that asks for tokens, and prints it
@@ -141,6 +144,10 @@ mod tests {
             &["token", "--jwt-secret-file", "a"],
             &["token", "--sub", "ann", "--jwt-secret-file", "a", "--subscribe", "session.status"],
             &["token", "--sub", "ann", "--jwt-secret-file", "a", "--jwt-private-key-file", "b"],
+            &["bench", "--connections", "0"],
+            &["bench", "--window", "1", "--rate", "1"],
+            &["bench", "--payload-bytes", "1"],
+            &["bench", "--transport", "pigeon"],
             &["dance"],
             &[],
         ] {

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod anonymous;
+mod bench;
 mod byte_size;
 mod command;
 mod doctor;
@@ -15,6 +16,7 @@ mod token;
 
 pub use anonymous::Anonymous;
 pub(crate) use anonymous::Rights;
+pub use bench::{BenchArgs, Transport};
 pub use byte_size::ByteSize;
 pub use command::{Cli, Command};
 pub use doctor::DoctorArgs;

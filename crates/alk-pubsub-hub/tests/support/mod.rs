@@ -25,7 +25,7 @@ pub(crate) use self::folder::Folder;
 pub(crate) use self::http::{Client, Head, PATIENCE};
 pub(crate) use self::log::{Log, real_lines};
 pub(crate) use self::process::Process;
-pub(crate) use self::program::{ended, program, run, run_with, signal};
+pub(crate) use self::program::{Done, ended, program, run, run_with, signal};
 pub(crate) use self::spoke::Spoke;
 pub(crate) use self::tokens::{SECRET, in_seconds, key_file, private_file, signed, token};
 

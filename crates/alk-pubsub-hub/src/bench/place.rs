@@ -1,0 +1,117 @@
+use std::net::{SocketAddr, ToSocketAddrs};
+
+use http::Uri;
+
+use crate::cli::{BenchArgs, HubUrl, Transport};
+use crate::error::Error;
+
+/// Where a hub is, and what to ask there.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) address: SocketAddr,
+    host: String,
+    target: String,
+    token: Option<String>,
+}
+
+impl Place {
+    /// Looks up the hub's address.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, if it has TLS, or if the token cannot be in a header.
+    pub(super) fn find(arguments: &BenchArgs) -> Result<Self, Error> {
+        let BenchArgs { hub, token, .. } = arguments;
+        let (host, port, target) = parts(hub)?;
+        if token.as_ref().is_some_and(|token| http::HeaderValue::from_str(token).is_err()) {
+            return Err(Error::Usage("the token has characters that no token has".to_owned()));
+        }
+        let address =
+            (host.trim_matches(['[', ']']), port).to_socket_addrs().ok().and_then(|mut all| all.next());
+        let address = address.ok_or_else(|| Error::Failed(format!("there is no machine called `{host}`")))?;
+        Ok(Self { address, host: format!("{host}:{port}"), target, token: token.clone() })
+    }
+
+    /// The request for a WebSocket.
+    pub(super) fn upgrade(&self) -> String {
+        format!(
+            "GET {} HTTP/1.1\r\nHost: {}\r\n{}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: YWxrLWh1YiBiZW5jaCAuLg==\r\n\r\n",
+            self.target,
+            self.host,
+            self.authorization()
+        )
+    }
+
+    /// The request for an event stream, which is beside the WebSockets.
+    pub(super) fn stream(&self, topic: &str) -> String {
+        let path = self.target.split('?').next().unwrap_or_default();
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        format!(
+            "GET {folder}/events?topic={topic} HTTP/1.1\r\nHost: {}\r\n{}Accept: text/event-stream\r\n\r\n",
+            self.host,
+            self.authorization()
+        )
+    }
+
+    /// How a listener asks.
+    pub(super) fn request(&self, transport: Transport, topic: &str) -> String {
+        match transport {
+            Transport::Ws => self.upgrade(),
+            Transport::Sse => self.stream(topic),
+        }
+    }
+
+    fn authorization(&self) -> String {
+        self.token.as_ref().map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default()
+    }
+}
+
+fn parts(hub: &HubUrl) -> Result<(String, u16, String), Error> {
+    let wrong = || Error::Usage(format!("`{hub}` is no address of a hub"));
+    let uri: Uri = hub.as_str().parse().map_err(|_| wrong())?;
+    if uri.scheme_str() != Some("ws") {
+        return Err(Error::Usage("`bench` speaks no TLS: measure the hub without it, by ws://".to_owned()));
+    }
+    let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(wrong)?.to_owned();
+    let target = uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
+    Ok((host, uri.port_u16().unwrap_or(80), target))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Place, parts};
+    use crate::cli::{BenchArgs, Cli, Command};
+    use clap::Parser;
+
+    fn arguments(more: &[&str]) -> BenchArgs {
+        let all = ["alk-hub", "bench"].iter().chain(more);
+        let Command::Bench(arguments) = Cli::try_parse_from(all).unwrap().command else {
+            panic!("it is bench")
+        };
+        arguments
+    }
+
+    #[test]
+    fn streams_are_beside_the_sockets() {
+        let place = Place::find(&arguments(&["--hub", "ws://127.0.0.1:1/a/ws?x=1", "--token", "t"])).unwrap();
+        assert_eq!(place.address, "127.0.0.1:1".parse().unwrap());
+        assert!(
+            place
+                .upgrade()
+                .starts_with("GET /a/ws?x=1 HTTP/1.1\r\nHost: 127.0.0.1:1\r\nAuthorization: Bearer t\r\n")
+        );
+        assert!(place.stream("a:b").starts_with("GET /a/events?topic=a:b HTTP/1.1\r\n"));
+        let place = Place::find(&arguments(&["--hub", "ws://[::1]:7"])).unwrap();
+        assert_eq!(place.address, "[::1]:7".parse().unwrap());
+        assert!(place.upgrade().starts_with("GET /ws HTTP/1.1\r\nHost: [::1]:7\r\nConn"));
+    }
+
+    #[test]
+    fn tls_and_nonsense_are_refused() {
+        for url in ["wss://h/ws", "ws://:1/ws", "ws://h h/ws"] {
+            assert!(parts(&url.parse().unwrap()).is_err(), "{url}");
+        }
+        assert!(Place::find(&arguments(&["--token", "a\nb"])).is_err());
+    }
+}

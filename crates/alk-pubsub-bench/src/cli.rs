@@ -30,6 +30,8 @@ pub(crate) enum Workload {
     A,
     /// Many topics within a process
     B,
+    /// Through a Redis server
+    C,
     /// Fan-out to WebSockets, by a hub
     D,
     /// Fan-out to streams of server-sent events, by a hub

@@ -12,6 +12,7 @@ mod fan_out;
 mod figures;
 mod hubs;
 mod plan;
+mod redis;
 mod report;
 mod run;
 mod runtime;

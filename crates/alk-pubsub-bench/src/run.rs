@@ -6,7 +6,7 @@ use clap::{Parser, ValueEnum};
 use crate::cli::{Cli, Workload};
 use crate::hubs::StandIn;
 use crate::plan::Plan;
-use crate::{fan_out, hubs, report, topics, workers};
+use crate::{fan_out, hubs, redis, report, topics, workers};
 
 /// Runs the program with the arguments it was started with: 0 when all was measured, 1 when something went wrong.
 #[must_use]
@@ -40,6 +40,7 @@ fn measure(cli: &Cli) -> Result<()> {
         let comparisons = match workload {
             Workload::A => fan_out::measure(plan)?,
             Workload::B => topics::measure(plan)?,
+            Workload::C => redis::measure(plan)?,
             Workload::D => hubs::measure(plan, "D", "ws")?,
             Workload::E => hubs::measure(plan, "E", "sse")?,
             Workload::W => workers::measure(plan)?,

@@ -209,7 +209,7 @@ async fn no_handshake_half_a_handshake_and_no_tls_at_all() {
         while !client.is_closed().await {}
     }
     let counted = async {
-        let line = "code=\"tls_handshake\"} 3";
+        let line = "reason=\"tls_handshake\"} 3";
         while !get(&mut authority.connect(&hub).await.unwrap(), "/metrics").await.contains(line) {}
     };
     timeout(PATIENCE, counted).await.expect("each is counted");

@@ -19,23 +19,23 @@ A pattern is a topic (session.status:p1), a type with all its ids (session.statu
 #[command(after_help = EXAMPLES, group = ArgGroup::new("key").args(["jwt_secret_file", "jwt_private_key_file"]).required(true))]
 pub struct TokenArgs {
     /// Who the token is for
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, env = "ALK_HUB_SUB", value_name = "NAME")]
     pub sub: String,
 
     /// What its bearer may listen to
-    #[arg(long, value_name = "PATTERN", num_args = 1..)]
+    #[arg(long, env = "ALK_HUB_SUBSCRIBE", value_name = "PATTERN", num_args = 1..)]
     pub subscribe: Vec<Pattern>,
 
     /// What its bearer may publish to
-    #[arg(long, value_name = "PATTERN", num_args = 1..)]
+    #[arg(long, env = "ALK_HUB_PUBLISH", value_name = "PATTERN", num_args = 1..)]
     pub publish: Vec<Pattern>,
 
     /// Its bearer may see /stats and /metrics
-    #[arg(long)]
+    #[arg(long, env = "ALK_HUB_ADMIN")]
     pub admin: bool,
 
     /// How long it is good, in whole seconds
-    #[arg(long, default_value = "1h", value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, env = "ALK_HUB_TTL", default_value = "1h", value_name = "TIME", value_parser = humantime::parse_duration)]
     pub ttl: Duration,
 
     /// The secret that the hub has too, for HS256
@@ -44,10 +44,10 @@ pub struct TokenArgs {
 
     /// The private key whose public key the hub has, in PEM: RSA for RS256; EC P-256 for ES256 and Ed25519 for EdDSA, both as
     /// PKCS #8
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "ALK_HUB_JWT_PRIVATE_KEY_FILE", value_name = "FILE")]
     pub jwt_private_key_file: Option<PathBuf>,
 
     /// The name of the key, where the hub has several
-    #[arg(long, value_name = "KID")]
+    #[arg(long, env = "ALK_HUB_KID", value_name = "KID")]
     pub kid: Option<String>,
 }

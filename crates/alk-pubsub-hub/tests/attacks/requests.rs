@@ -1,7 +1,9 @@
 //! Requests that are too large, without an end, or not what they seem.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::Serialize;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
@@ -122,6 +124,14 @@ async fn payloads_as_deep_as_they_are_long() {
     attack.over(12, By::Attacker, 64 * MIB, SOON).await;
 }
 
+#[derive(Serialize)]
+struct EventFrame {
+    #[serde(rename = "type")]
+    event_type: &'static str,
+    id: &'static str,
+    payload: BTreeMap<&'static str, &'static str>,
+}
+
 #[tokio::test]
 async fn payloads_that_grow_when_they_are_translated() {
     let attack = Attack::on("MessagePack that is six times as large as JSON", &[]).await;
@@ -138,7 +148,10 @@ async fn payloads_that_grow_when_they_are_translated() {
         }
     }
     // What serde_json means by this key when it comes from itself is nothing to anybody else.
-    publisher.send(envelope("grow:1", json!({"$serde_json::private::RawValue": "[1,2"}))).await;
+    // Not by way of a value, which would read it as such.
+    let payload = BTreeMap::from([("$serde_json::private::RawValue", "[1,2")]);
+    let frame = rmp_serde::to_vec_named(&EventFrame { event_type: "grow", id: "1", payload }).unwrap();
+    publisher.send_binary(frame).await;
     publisher.send(envelope("grow:1", "and goes on")).await;
     loop {
         let frame = listener.frame().await;

@@ -76,10 +76,6 @@ impl Spoke {
         self.socket.send(message).await.unwrap();
     }
 
-    pub(crate) async fn send_binary(&mut self, frame: Vec<u8>) {
-        self.socket.send(Message::binary(frame)).await.unwrap();
-    }
-
     /// The next frame as it came.
     pub(crate) async fn raw_frame(&mut self) -> String {
         loop {

@@ -70,7 +70,7 @@ impl Progress {
         }
         assert_eq!(note.text.len(), 130);
         next.store(note.number + 1, Ordering::Release);
-        if note.number % SAY_EVERY == 0 {
+        if note.number.is_multiple_of(SAY_EVERY) {
             self.0.changed.notify_one();
         }
     }

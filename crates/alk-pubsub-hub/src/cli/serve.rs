@@ -59,6 +59,7 @@ pub struct ServeArgs {
 
     /// Whose web pages may use the hub, beside its own: https://app.example, or * for all. May be given several times. A hub
     /// behind a proxy needs the address that browsers know it by
+    #[allow(rustdoc::bare_urls, reason = "--help shows the text as it is")]
     #[arg(long, env = "ALK_HUB_ALLOW_ORIGIN", value_delimiter = ',', value_name = "ORIGIN")]
     pub allow_origin: Vec<AllowedOrigin>,
 

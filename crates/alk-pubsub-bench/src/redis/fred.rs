@@ -2,6 +2,7 @@ use anyhow::Result;
 use fred::interfaces::{ClientLike, EventInterface, PubsubInterface};
 use fred::types::Builder;
 use fred::types::config::Config;
+use futures_util::future::try_join_all;
 
 use super::measure::CHANNEL;
 use super::progress::{Envelope, Progress};
@@ -30,14 +31,14 @@ pub(super) async fn measure(url: &str, subscribers: usize, events: u64) -> Resul
     let publisher = Builder::from_config(Config::from_url(url)?).build()?;
     publisher.init().await?;
     let rate = progress
-        .run(events, |payload| {
+        .run(events, |notes| {
             let publisher = &publisher;
-            let envelope = Envelope { event_type: "note".to_owned(), id: "bench".to_owned(), payload };
-            async move {
-                let bytes = serde_json::to_vec(&envelope)?;
+            let under_way = notes.into_iter().map(async |payload| {
+                let bytes = serde_json::to_vec(&Envelope::new(payload))?;
                 let _: u64 = publisher.publish(CHANNEL, bytes.as_slice()).await?;
-                Ok(())
-            }
+                anyhow::Ok(())
+            });
+            async { try_join_all(under_way).await.map(drop) }
         })
         .await?;
     publisher.quit().await?;

@@ -1,6 +1,7 @@
 use alk_pubsub_core::{Bounds, PubSub, event_map};
 use alk_pubsub_redis::RedisEventTarget;
 use anyhow::Result;
+use futures_util::future::try_join_all;
 
 use super::progress::{Note, Progress};
 
@@ -22,9 +23,9 @@ pub(super) async fn measure(url: &str, subscribers: usize, events: u64) -> Resul
     let publishing = PubSub::<Notes>::new(RedisEventTarget::builder(url).connect().await?);
     let publisher = publishing.publisher(Noted, "bench")?;
     let rate = progress
-        .run(events, |note| {
-            let publisher = &publisher;
-            async move { Ok(publisher.publish(note).await.map(drop)?) }
+        .run(events, |notes| {
+            let under_way = notes.into_iter().map(|note| publisher.publish(note));
+            async { Ok(try_join_all(under_way).await.map(drop)?) }
         })
         .await?;
     publishing.close().await?;

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -35,9 +34,15 @@ impl Note {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Envelope {
     #[serde(rename = "type")]
-    pub(super) event_type: String,
-    pub(super) id: String,
+    event_type: String,
+    id: String,
     pub(super) payload: Note,
+}
+
+impl Envelope {
+    pub(super) fn new(payload: Note) -> Self {
+        Self { event_type: "note".to_owned(), id: "bench".to_owned(), payload }
+    }
 }
 
 /// How far the subscribers are.
@@ -80,7 +85,13 @@ impl Progress {
     }
 
     async fn until(&self, next: u64) -> Result<()> {
+        let deadline = Instant::now() + BACKSTOP;
         while self.slowest() < next {
+            ensure!(
+                Instant::now() < deadline,
+                "a subscriber got no further than {} of {next}",
+                self.slowest()
+            );
             // Who finishes a round says so only now and then, so this looks again by itself.
             let _ = timeout(Duration::from_millis(1), self.0.changed.notified()).await;
         }
@@ -88,15 +99,17 @@ impl Progress {
     }
 
     /// Publishes so many events after everybody listens; how many were delivered each second.
+    ///
+    /// `publish` gets as many as may be under way, and has them published in their order.
     pub(super) async fn run<F, P>(&self, events: u64, publish: P) -> Result<f64>
     where
-        P: Fn(Note) -> F,
+        P: Fn(Vec<Note>) -> F,
         F: Future<Output = Result<()>>,
     {
         let deadline = Instant::now() + BACKSTOP;
         while self.slowest() == 0 {
             ensure!(Instant::now() < deadline, "not every subscriber listens");
-            publish(Note::new(0)).await?;
+            publish(vec![Note::new(0)]).await?;
             let _ = timeout(Duration::from_millis(1), self.0.changed.notified()).await;
         }
         let start = Instant::now();
@@ -104,10 +117,10 @@ impl Progress {
         while number <= events {
             self.until(number.saturating_sub(AHEAD)).await?;
             let last = (number + UNDER_WAY - 1).min(events);
-            try_join_all((number..=last).map(|number| publish(Note::new(number)))).await?;
+            publish((number..=last).map(Note::new).collect()).await?;
             number = last + 1;
         }
-        timeout(BACKSTOP, self.until(events + 1)).await??;
+        self.until(events + 1).await?;
         #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
         let delivered = (events * self.0.next.len() as u64) as f64;
         Ok(delivered / start.elapsed().as_secs_f64())

@@ -1,6 +1,5 @@
 use anyhow::Result;
 use futures_util::StreamExt;
-use redis::AsyncCommands;
 
 use super::measure::CHANNEL;
 use super::progress::{Envelope, Progress};
@@ -24,12 +23,15 @@ pub(super) async fn measure(url: &str, subscribers: usize, events: u64) -> Resul
     }
     let publisher = client.get_multiplexed_async_connection().await?;
     progress
-        .run(events, |payload| {
+        .run(events, |notes| {
             let mut publisher = publisher.clone();
-            let envelope = Envelope { event_type: "note".to_owned(), id: "bench".to_owned(), payload };
             async move {
-                let bytes = serde_json::to_vec(&envelope)?;
-                let _: u64 = publisher.publish(CHANNEL, bytes).await?;
+                // Publishes that are merely under way together may overtake each other here.
+                let mut pipeline = redis::pipe();
+                for payload in notes {
+                    pipeline.publish(CHANNEL, serde_json::to_vec(&Envelope::new(payload))?);
+                }
+                let _: Vec<u64> = pipeline.query_async(&mut publisher).await?;
                 Ok(())
             }
         })

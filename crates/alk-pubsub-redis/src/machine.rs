@@ -127,6 +127,11 @@ impl Machine {
         self.recount = true;
     }
 
+    /// Whether the count is to be taken on all nodes before anything else is asked.
+    pub(crate) fn is_to_recount(&self) -> bool {
+        self.recount
+    }
+
     /// Adds what is to be asked: what is given up first, each kind by itself.
     pub(crate) fn ask(&mut self, changes: Changes) {
         let removed = changes.removed.into_iter().map(|interest| (false, interest));

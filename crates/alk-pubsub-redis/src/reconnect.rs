@@ -37,6 +37,11 @@ impl Reconnect {
         rand::rng().random_range(Duration::ZERO..=self.bound(attempt))
     }
 
+    /// The longest wait there is.
+    pub(crate) fn longest_wait(&self) -> Duration {
+        self.longest
+    }
+
     fn bound(&self, attempt: u32) -> Duration {
         self.first.saturating_mul(2u32.saturating_pow(attempt)).min(self.longest)
     }

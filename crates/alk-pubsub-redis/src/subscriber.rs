@@ -91,24 +91,31 @@ impl<D: Driver> Subscriber<D> {
         let mut look_after = Instant::now() + LOOK_AFTER;
         let (mut lost, mut settled) = (None, false);
         let interests = self.interests.clone();
+        // What is to be asked for anew on this connection; what comes up later is queued behind it.
+        let mut owed = interests.to_ask();
         loop {
             if step.is_none() {
                 if machine.is_resting() {
-                    let changes = interests.take_changes(BATCH);
-                    self.inbox.asked(&changes.added);
-                    machine.ask(changes);
-                }
-                step = start(machine.next(), connection);
-                if step.is_none() {
-                    if self.lazy && interests.is_empty() {
-                        return Ok(());
-                    }
-                    if !settled && interests.is_settled() {
+                    if !settled && (owed == 0 || interests.is_settled()) {
                         settled = true;
                         self.inbox.all_decided();
                         self.backoff.reset();
                         self.status.up(self.part);
                     }
+                    if Instant::now() >= look_after {
+                        // Before anything else is asked: however often interests change, it has its turn.
+                        machine.look_after(self.everywhere);
+                        look_after = Instant::now() + LOOK_AFTER;
+                    } else if !machine.is_to_recount() {
+                        let changes = interests.take_changes(BATCH);
+                        owed = owed.saturating_sub(changes.added.len() + changes.removed.len());
+                        self.inbox.asked(&changes.added);
+                        machine.ask(changes);
+                    }
+                }
+                step = start(machine.next(), connection);
+                if step.is_none() && self.lazy && interests.is_empty() {
+                    return Ok(());
                 }
             }
             let idle = step.is_none();
@@ -126,10 +133,7 @@ impl<D: Driver> Subscriber<D> {
                 () = connection.receive(AT_ONCE, &mut hand_out) => None,
                 outcome = answer(&mut step) => Some(outcome),
                 () = interests.changed(), if idle => None,
-                () = sleep_until(look_after), if idle => {
-                    machine.look_after(self.everywhere);
-                    None
-                }
+                () = sleep_until(look_after), if idle => None,
             };
             if arrived == AT_ONCE {
                 tokio::task::yield_now().await;
@@ -142,7 +146,10 @@ impl<D: Driver> Subscriber<D> {
             }
             if let Some(outcome) = outcome {
                 step = None;
-                look_after = Instant::now() + LOOK_AFTER;
+                if !self.everywhere {
+                    // Each request is followed by a count, which has looked after it.
+                    look_after = Instant::now() + LOOK_AFTER;
+                }
                 self.judge(machine.outcome(outcome?))?;
             }
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use alk_pubsub_core::{
     ConnectionState, Delivery, Dynamic, ErrorKind, Gap, GapReason, PubSub, RoutedEventTarget, Subscription,
-    WithGaps,
+    Upstream, WithGaps,
 };
 use futures_util::{FutureExt, StreamExt};
 use proptest::prelude::*;
@@ -19,10 +19,14 @@ use crate::threads::Threads;
 use crate::upstream::RedisUpstream;
 
 fn target(server: &Scripted, offline: Offline) -> RoutedEventTarget<RedisUpstream> {
+    configured(server, |config| config.offline = offline)
+}
+
+fn configured(server: &Scripted, configure: impl FnOnce(&mut Config)) -> RoutedEventTarget<RedisUpstream> {
     let mut config = Config::new(String::new());
-    config.offline = offline;
+    configure(&mut config);
     RoutedEventTarget::new(|router| {
-        let channels = Channels::new("p:".to_owned(), false).unwrap();
+        let channels = Channels::new("p:".to_owned(), config.sharded).unwrap();
         let (upstream, run) =
             Parts { router, channels, config, driver: server.clone() }.assemble(Threads::new());
         tokio::spawn(run);
@@ -156,6 +160,71 @@ async fn what_the_server_forgets_in_silence_is_noticed() {
     pubsub.publish("tick", "a", json!(1)).await.unwrap();
     assert_eq!(next(&mut subscription).await, Ok(1));
     assert_eq!(next(&mut everything).await, Ok(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shard_that_is_lost_in_silence_is_noticed_however_often_interests_change() {
+    let server = Scripted::default();
+    let pubsub = PubSub::<Dynamic>::new(configured(&server, |config| config.sharded = true));
+    assert!(pubsub.state().wait_connected().await);
+    let mut subscription = pubsub.subscribe_to("tick", "a").await.unwrap().with_gaps();
+    server.forget();
+    let begun = tokio::time::Instant::now();
+    let mut others = Vec::new();
+    let gap = loop {
+        let second = tokio::time::sleep(Duration::from_secs(1));
+        tokio::select! {
+            gap = next(&mut subscription) => break gap,
+            () = second => {}
+        }
+        others.push(pubsub.subscribe_to("other", others.len().to_string()).await.unwrap());
+        assert!(begun.elapsed() < Duration::from_secs(5), "nobody has noticed");
+    };
+    assert_eq!(gap, Err(reconnected()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_connected_again_when_what_was_wanted_is_there_whatever_comes_up_meanwhile() {
+    let server = Scripted::default();
+    let pubsub = connected(&server).await;
+    let _kept = pubsub.subscribe_to("tick", "a").await.unwrap();
+    server.crash(None);
+    wait_for(&pubsub, ConnectionState::Reconnecting).await;
+    // Each round of questions and answers finds another change.
+    let pubsub = &pubsub;
+    let churning = (0..8u64).map(async |who| {
+        for id in 0u64.. {
+            for _ in 0..who {
+                tokio::task::yield_now().await;
+            }
+            drop(pubsub.subscribe_to("reply", format!("{who} {id}")).await.unwrap());
+            // Time passes though there is never nothing to do.
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+    });
+    let churning = futures_util::future::join_all(churning);
+    let connected =
+        tokio::time::timeout(Duration::from_secs(30), wait_for(pubsub, ConnectionState::Connected));
+    tokio::select! {
+        biased;
+        connected = connected => connected.expect("it is connected again"),
+        _ = churning => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn giving_up_on_closing_closes_all_the_same() {
+    let server = Scripted::default();
+    let target = target(&server, Offline::Fail);
+    let pubsub = PubSub::<Dynamic>::new(target.clone());
+    assert!(pubsub.state().wait_connected().await);
+    server.hang(true);
+    let publishing = pubsub.publish("tick", "a", json!(1));
+    tokio::pin!(publishing);
+    assert!((&mut publishing).now_or_never().is_none());
+    tokio::task::yield_now().await;
+    assert!(pubsub.close().now_or_never().is_none(), "it waits for what is under way");
+    assert_eq!(target.upstream().state().expect("a state").current(), ConnectionState::Closed);
 }
 
 #[tokio::test(start_paused = true)]

@@ -74,7 +74,8 @@ impl Threads {
             };
             let _ = started.send(Ok(runtime.handle().clone()));
             runtime.block_on(future);
-            drop(runtime);
+            // Not waited for: a look-up of a name may take as long as the resolver likes.
+            runtime.shutdown_background();
             drop(alive);
         })?;
         handle.recv().map_err(io::Error::other)?

@@ -15,7 +15,7 @@ use crate::channels::Channels;
 use crate::error;
 use crate::outbox::{Outbox, Reply};
 use crate::status::Status;
-use crate::threads::Threads;
+use crate::threads::{Stopper, Threads};
 
 /// What a [`RedisEventTarget`](crate::RedisEventTarget) is made of beside its router. Dropping it ends its threads and
 /// connections.
@@ -123,11 +123,11 @@ impl Upstream for RedisUpstream {
     fn close(&self) -> TargetFuture<Result<(), Error>> {
         self.outbox.close();
         let (outbox, limit) = (self.outbox.clone(), self.close_timeout);
-        let (status, stop, ended) = (self.status.clone(), self.threads.stopper(), self.threads.ended());
+        let ended = self.threads.ended();
+        let ending = Ending { status: self.status.clone(), stop: self.threads.stopper() };
         TargetFuture::boxed(async move {
             let flushed = tokio::time::timeout(limit, outbox.flushed()).await;
-            status.close();
-            stop.end();
+            drop(ending);
             ended.await;
             flushed.map_err(|_| {
                 Error::new(ErrorKind::Timeout, format!("not all events were published within {limit:?}"))
@@ -141,6 +141,19 @@ impl Upstream for RedisUpstream {
 
     fn state(&self) -> Option<StateWatch> {
         Some(self.status.watch().into())
+    }
+}
+
+/// Ends threads and connections when it goes: also where nobody waits until all is flushed.
+struct Ending {
+    status: Status,
+    stop: Stopper,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.status.close();
+        self.stop.end();
     }
 }
 

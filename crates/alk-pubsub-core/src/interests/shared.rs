@@ -146,6 +146,12 @@ impl Interests {
         affected
     }
 
+    /// See [`InterestTable::to_ask`].
+    #[must_use]
+    pub fn to_ask(&self) -> usize {
+        self.with(|table| table.to_ask())
+    }
+
     /// See [`InterestTable::is_settled`].
     #[must_use]
     pub fn is_settled(&self) -> bool {

@@ -101,7 +101,8 @@ impl<W> InterestTable<W> {
     /// This is not wanted any more. Returns those who still waited for it.
     pub fn interest_removed(&mut self, interest: &Interest) -> Vec<W> {
         let Some(entry) = self.entries.get_mut(interest) else { return Vec::new() };
-        entry.wanted = false;
+        // Who comes next was told nothing yet.
+        (entry.wanted, entry.relied_on) = (false, false);
         let waiters = std::mem::take(&mut entry.waiters);
         match entry.stage {
             Stage::Absent | Stage::Refused(_) => self.forget(interest),
@@ -119,7 +120,10 @@ impl<W> InterestTable<W> {
     pub fn wait(&mut self, interest: &Interest, waiter: W) -> Result<bool, Error> {
         match self.entries.get_mut(interest) {
             Some(Entry { stage: Stage::Refused(error), .. }) => Err(error.clone()),
-            Some(Entry { stage: Stage::Present, .. }) => Ok(true),
+            Some(entry @ Entry { stage: Stage::Present, .. }) => {
+                entry.relied_on = true;
+                Ok(true)
+            }
             Some(entry) => {
                 entry.waiters.push(waiter);
                 Ok(false)
@@ -264,6 +268,12 @@ impl<W> InterestTable<W> {
     #[must_use]
     pub fn has_changes(&self) -> bool {
         !self.queue.is_empty()
+    }
+
+    /// How many interests are to be asked of the other side.
+    #[must_use]
+    pub fn to_ask(&self) -> usize {
+        self.queue.len()
     }
 
     /// Whether all has been asked and answered: the other side has what is wanted, but for what it refused.

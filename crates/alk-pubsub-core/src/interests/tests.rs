@@ -144,6 +144,35 @@ fn a_lost_connection_asks_again_for_all_and_names_those_that_have_a_gap() {
 }
 
 #[test]
+fn who_was_told_has_a_gap_at_every_loss_and_who_was_not_has_none() {
+    let a = interest("a");
+    // Found active by somebody who came while it was about to be given up.
+    let mut table = InterestTable::<u32>::new();
+    table.interest_added(&a);
+    let asked = table.take_changes(1);
+    let _ = table.interest_removed(&a);
+    assert!(table.confirm(asked.generation, &a).is_empty());
+    table.interest_added(&a);
+    assert!(matches!(table.wait(&a, 1), Ok(true)));
+    for _ in 0..3 {
+        assert_eq!(names(&table.connection_lost()), ["a"]);
+        assert_eq!(names(&table.take_changes(1).added), ["a"]);
+    }
+    // Given up by those who were told, and wanted by somebody else before the other side has given it up.
+    let mut table = InterestTable::<u32>::new();
+    table.interest_added(&a);
+    let asked = table.take_changes(1);
+    let _ = table.confirm(asked.generation, &a);
+    let _ = table.interest_removed(&a);
+    assert_eq!(names(&table.take_changes(1).removed), ["a"]);
+    table.interest_added(&a);
+    for _ in 0..3 {
+        assert!(table.connection_lost().is_empty());
+        assert_eq!(names(&table.take_changes(1).added), ["a"]);
+    }
+}
+
+#[test]
 fn an_answer_of_an_earlier_connection_has_no_effect() {
     let mut table = InterestTable::<u32>::new();
     let a = interest("a");

@@ -25,9 +25,10 @@ impl FromStr for RedisUrl {
 impl fmt::Display for RedisUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some((scheme, rest)) = self.0.split_once("://") else { return f.write_str("(no URL)") };
-        // A password may have any character that somebody forgot to escape.
-        let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
-        let place = place.split(['?', '#']).next().unwrap_or_default();
+        // A password may have any character that somebody forgot to escape, so an `@` behind a `?` may be anything.
+        let (place, more) = rest.split_once(['?', '#']).unwrap_or((rest, ""));
+        let place =
+            if more.contains('@') { "…" } else { place.rsplit_once('@').map_or(place, |(_, place)| place) };
         write!(f, "{scheme}://{place}")
     }
 }
@@ -48,7 +49,8 @@ mod tests {
             ("redis://127.0.0.1:6379", "redis://127.0.0.1:6379"),
             ("rediss://user:secret@host:1/0", "rediss://host:1/0"),
             ("redis://:sec@ret@host", "redis://host"),
-            ("redis://user:secret/?@host?x=secret", "redis://host"),
+            ("redis://user:secret/?@host?x=secret", "redis://…"),
+            ("redis-sentinel://host:1?sentinelServiceName=a&sentinelPassword=se@cret", "redis-sentinel://…"),
             (
                 "redis-sentinel://host:1?sentinelServiceName=a&sentinelPassword=secret",
                 "redis-sentinel://host:1",

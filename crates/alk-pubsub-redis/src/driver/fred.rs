@@ -4,13 +4,14 @@
 //! and that is how we know. It is aborted on drop, since otherwise it would go on for ever.
 
 use std::future::ready;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use fred::clients::{Client, WithOptions};
 use fred::error::{Error as FredError, ErrorKind as FredErrorKind};
-use fred::interfaces::{ClientInterface, ClientLike, EventInterface, PubsubInterface};
-use fred::types::config::{Options, Server};
+use fred::interfaces::{ClientInterface, ClientLike, ClusterInterface, EventInterface, PubsubInterface};
+use fred::types::config::{Options, Server, ServerConfig};
 use fred::types::{ClusterHash, ConnectHandle, Message, MessageKind, Value};
 use fred::util::redis_keyslot;
 use tokio::runtime::Handle;
@@ -30,16 +31,34 @@ pub(crate) struct FredDriver {
     publisher: Option<Client>,
     sharded: bool,
     readers: Handle,
+    /// The nodes of the cluster, as they were when last connected to.
+    nodes: Arc<Mutex<Vec<Server>>>,
 }
 
 impl FredDriver {
     pub(crate) fn new(config: FredConfig, publisher: Option<Client>, sharded: bool, readers: Handle) -> Self {
-        Self { config, publisher, sharded, readers }
+        Self { config, publisher, sharded, readers, nodes: Arc::default() }
     }
 
     fn client(&self, capacity: usize) -> Client {
         let performance = FredConfig::performance(capacity);
-        Client::new(self.config.client.clone(), Some(performance), Some(self.config.connection.clone()), None)
+        let mut client = self.config.client.clone();
+        if let ServerConfig::Clustered { hosts, .. } = &mut client.server {
+            // Any node can tell where the others are, also when those that were named are gone.
+            for node in self.nodes.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+                if !hosts.contains(node) {
+                    hosts.push(node.clone());
+                }
+            }
+        }
+        Client::new(client, Some(performance), Some(self.config.connection.clone()), None)
+    }
+
+    /// Keeps in mind which nodes there are, for the next client.
+    fn learn(nodes: &Mutex<Vec<Server>>, client: &Client) {
+        if let Some(cluster) = client.cached_cluster_state() {
+            *nodes.lock().unwrap_or_else(PoisonError::into_inner) = cluster.unique_primary_nodes();
+        }
     }
 }
 
@@ -51,11 +70,13 @@ impl Driver for FredDriver {
         let capacity = self.config.receive_capacity;
         let client = self.client(capacity);
         let cluster = self.config.is_cluster();
+        let nodes = self.nodes.clone();
         let connecting = self.readers.spawn(async move {
             let (messages, topology) = (client.message_rx(), client.cluster_change_rx());
             let (pace, hold_back) = Pace::new(client.message_rx(), capacity);
             let _hold_back = AbortOnDrop(tokio::spawn(hold_back));
             let task = connect(&client).await?;
+            Self::learn(&nodes, &client);
             Ok(FredSubscriber { client, cluster, messages, topology, task, pace, _hold_back, ended: None })
         });
         AbortOnDrop(connecting).ended().await?
@@ -70,6 +91,7 @@ impl Driver for FredDriver {
             None => {
                 let client = self.client(32);
                 let task = connect(&client).await?;
+                Self::learn(&self.nodes, &client);
                 (client, Some(task))
             }
         };
@@ -167,11 +189,16 @@ impl SubscriberConnection for FredSubscriber {
     fn count(&self, everywhere: bool) -> Answer<Counts> {
         let client = self.client.clone();
         let home = self.home();
-        let nodes: Vec<Server> =
-            if everywhere && self.cluster { client.active_connections() } else { Vec::new() };
+        if !(everywhere && self.cluster) {
+            return started(Box::pin(async move { count(&client, &home).await }));
+        }
+        let nodes = client.active_connections();
         started(Box::pin(async move {
             if nodes.is_empty() {
-                return count(&client, &home).await;
+                return Err(Error::new(
+                    ErrorKind::Denied,
+                    "the nodes with subscriptions are not known: the user needs `+client|id` for sharded channels",
+                ));
             }
             let mut sum = Counts::default();
             for node in nodes {

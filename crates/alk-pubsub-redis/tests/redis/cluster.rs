@@ -129,6 +129,26 @@ async fn disturbed(
     gaps
 }
 
+/// An address of one node leads to all, also when that node has gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_only_node_that_was_named_dies() {
+    let cluster = Cluster::start();
+    let named = &cluster.nodes()[0];
+    let url = named.url().replacen("redis://", "redis-cluster://", 1);
+    let target = RedisEventTarget::builder(url)
+        .prefix("test:")
+        .reconnect(Reconnect::default().longest(Duration::from_millis(300)));
+    let pubsub = PubSub::<Dynamic>::new(target.connect().await.unwrap());
+    let mut subscription = pubsub.subscribe_to("tick", "a").await.unwrap().with_gaps();
+    named.kill();
+    wait_for_state(&**pubsub.target(), ConnectionState::Reconnecting).await;
+    wait_for_state(&**pubsub.target(), ConnectionState::Connected).await;
+    cluster.wait_until_whole();
+    assert!(matches!(next_seen(&mut subscription).await, Seen::Gap(_)));
+    soon("a publish succeeds", async { while pubsub.publish("tick", "a", json!(1)).await.is_err() {} }).await;
+    assert_eq!(next_seen(&mut subscription).await, Seen::Number(1));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_node_with_the_subscriptions_dies() {
     let cluster = Cluster::start();

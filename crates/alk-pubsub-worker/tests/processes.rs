@@ -465,6 +465,7 @@ async fn a_supervised_process_comes_back_with_a_gap() {
         let Some(Delivery::Event(here)) = soon(answers.recv()).await else { panic!("then the next life") };
         assert_eq!(here.id(), "here", "it has subscribed again");
     }
+    soon(worker.ready()).await.unwrap();
     assert_eq!(state.current(), ConnectionState::Connected);
     host.publish("order", "finish", Value::Null).await.unwrap();
     assert!(soon(worker.join()).await.is_success(), "who has finished is not restarted");

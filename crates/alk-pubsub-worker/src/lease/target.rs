@@ -76,6 +76,11 @@ impl Lease {
         self.0.publishing.load(Ordering::Acquire) && !self.0.lock().refusing
     }
 
+    /// Whether all there was has ended.
+    pub(crate) fn is_over(&self) -> bool {
+        *self.0.state.borrow() == ConnectionState::Closed
+    }
+
     /// Subscribes, as [`EventTarget::subscribe_raw`] does.
     pub(crate) fn subscribe(
         &self,

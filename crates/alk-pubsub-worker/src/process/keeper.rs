@@ -142,7 +142,7 @@ impl Keeper {
                 }
                 if ready.as_mut().as_pin_mut().is_some_and(|ready| ready.poll(cx).is_ready()) {
                     ready.set(None);
-                    self.bond.life.set_ready();
+                    self.bond.set_ready();
                 }
                 if output.as_mut().as_pin_mut().is_some_and(|output| output.poll(cx).is_ready()) {
                     output.set(None);

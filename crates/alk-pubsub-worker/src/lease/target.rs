@@ -237,7 +237,11 @@ impl EventTarget for Lease {
     }
 
     fn state(&self) -> StateWatch {
-        self.0.state.subscribe().into()
+        let own = StateWatch::from(self.0.state.subscribe());
+        match self.0.subscriptions {
+            Subscriptions::OfWhole => own,
+            Subscriptions::OfPart | Subscriptions::Private => own.and(self.0.target.state()),
+        }
     }
 
     fn stats(&self) -> Stats {

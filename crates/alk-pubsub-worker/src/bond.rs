@@ -61,16 +61,26 @@ impl Bond {
         self.process.store(process.unwrap_or(0), Ordering::Relaxed);
     }
 
+    /// The worker has said that it is ready.
+    pub(crate) fn set_ready(&self) {
+        self.host.set_state(ConnectionState::Connected);
+        self.life.set_ready();
+    }
+
     /// The worker is gone and will be restarted: nobody knows what it would have published.
     pub(crate) fn interrupted(&self) {
+        self.life.reset_ready();
         self.host.set_state(ConnectionState::Reconnecting);
         let gap = Gap::new(GapReason::Reconnected, None);
         self.host.report_gap(gap);
         self.space.report_gap(gap);
     }
 
+    /// It was started again. One that says when it has subscribed has not yet.
     pub(crate) fn restarted(&self) {
-        self.host.set_state(ConnectionState::Connected);
+        if !self.life.says_ready() {
+            self.host.set_state(ConnectionState::Connected);
+        }
     }
 
     /// The worker has ended like this.

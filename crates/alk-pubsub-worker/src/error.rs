@@ -44,6 +44,8 @@ pub enum ErrorKind {
     Link,
     /// Not possible on this platform.
     Unsupported,
+    /// An option that the worker could not be run with.
+    Config,
 }
 
 impl Error {
@@ -72,7 +74,7 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self.0.kind {
             ErrorKind::Spawn | ErrorKind::Failed | ErrorKind::Silent | ErrorKind::Link => true,
-            ErrorKind::NoParent | ErrorKind::Unsupported => false,
+            ErrorKind::NoParent | ErrorKind::Unsupported | ErrorKind::Config => false,
         }
     }
 }
@@ -105,7 +107,7 @@ impl From<Error> for core::Error {
         let kind = match error.kind() {
             ErrorKind::Silent => core::ErrorKind::Timeout,
             ErrorKind::Link => core::ErrorKind::Disconnected,
-            ErrorKind::Unsupported | ErrorKind::NoParent => core::ErrorKind::Unsupported,
+            ErrorKind::Unsupported | ErrorKind::NoParent | ErrorKind::Config => core::ErrorKind::Unsupported,
             ErrorKind::Spawn | ErrorKind::Failed => core::ErrorKind::Upstream,
         };
         core::Error::with_source(kind, "the worker failed", error)

@@ -3,10 +3,10 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alk_pubsub_core::{Bounds, EventTarget};
+use alk_pubsub_core::{Bounds, EventTarget, Overflow};
 
 use crate::bond::Bond;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::host_target::WorkerHostEventTarget;
 use crate::outcome::IntoOutcome;
 use crate::process::start as launch_process;
@@ -91,7 +91,8 @@ impl WorkerHost {
     }
 
     /// How many events may wait on their way to a process; beyond that the oldest are left out, and the process sees a gap. Default:
-    /// the default [`Bounds`], 1024 events and 4 MiB.
+    /// the default [`Bounds`], 1024 events and 4 MiB. Bounds of nothing, and those that make publishers wait, are refused as
+    /// [`Config`](crate::ErrorKind::Config) when a process is started.
     #[must_use]
     pub fn queue(mut self, bounds: Bounds) -> Self {
         self.queue = bounds;
@@ -126,8 +127,8 @@ impl WorkerHost {
     ///
     /// # Errors
     ///
-    /// [`Spawn`](crate::ErrorKind::Spawn): the program cannot be started. [`Unsupported`](crate::ErrorKind::Unsupported) where there
-    /// are no Unix sockets.
+    /// [`Spawn`](crate::ErrorKind::Spawn): the program cannot be started. [`Config`](crate::ErrorKind::Config): the
+    /// [`queue`](Self::queue) is none for a process. [`Unsupported`](crate::ErrorKind::Unsupported) where there are no Unix sockets.
     ///
     /// # Panics
     ///
@@ -153,10 +154,23 @@ impl WorkerHost {
         command: Command,
         restarts: Restarts,
     ) -> Result<(WorkerHostEventTarget, Worker), Error> {
+        self.check_queue()?;
         let bond = self.bond(Space::gapped);
         let name: Arc<str> = command.get_program().to_string_lossy().into();
         launch_process(self, name.clone(), command, restarts, bond.clone())?;
         Ok(self.handles(name, bond))
+    }
+
+    /// Otherwise each of the process's subscriptions would fail, and only there.
+    fn check_queue(&self) -> Result<(), Error> {
+        let wrong = |message: &'static str| Err(Error::new(ErrorKind::Config, message));
+        if self.queue.max_events() == 0 || self.queue.max_bytes() == 0 {
+            return wrong("the queue to a process must be allowed at least one event and byte");
+        }
+        if self.queue.policy() == Overflow::Block {
+            return wrong("publishers cannot be made to wait for a process");
+        }
+        Ok(())
     }
 
     fn bond(&self, own: fn() -> Space) -> Arc<Bond> {

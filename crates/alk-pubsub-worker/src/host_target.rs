@@ -13,7 +13,8 @@ use crate::outcome::Outcome;
 /// When the worker has ended, subscriptions made through it hand out what they hold and end, and new calls fail as
 /// [`Closed`](alk_pubsub_core::ErrorKind::Closed). When a [`Supervisor`](crate::Supervisor) restarts the worker they go on, with a
 /// [`Reconnected`](alk_pubsub_core::GapReason::Reconnected) gap at that place. [`close`](alk_pubsub_core::EventTarget::close) closes the worker as
-/// [`Worker::close`](crate::Worker::close) does. A handle, cheap to clone; dropping it leaves the worker alone.
+/// [`Worker::close`](crate::Worker::close) does. Its state is that of the target that it shares, if it shares one, and
+/// [`Reconnecting`](alk_pubsub_core::ConnectionState::Reconnecting) while the worker is being restarted. A handle, cheap to clone; dropping it leaves the worker alone.
 ///
 /// Subscriptions with [`Overflow::Block`](alk_pubsub_core::Overflow::Block) are possible with threads that have a space of their own and no supervisor. Elsewhere they
 /// are refused as [`Unsupported`](alk_pubsub_core::ErrorKind::Unsupported): a process takes what fits into its queue, and a space

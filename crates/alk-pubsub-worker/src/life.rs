@@ -14,8 +14,16 @@ const LAST_MOMENTS: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Life {
     wish: watch::Sender<Wish>,
-    ready: watch::Sender<bool>,
+    ready: watch::Sender<Ready>,
     outcome: watch::Sender<Option<Outcome>>,
+}
+
+/// What it has said of being ready.
+#[derive(Debug, Clone, Copy, Default)]
+struct Ready {
+    now: bool,
+    /// Ever, so that it will be said by the next life too.
+    ever: bool,
 }
 
 /// What is wanted of a worker; later ones overrule earlier ones.
@@ -30,7 +38,7 @@ impl Life {
     pub(crate) fn new() -> Self {
         Self {
             wish: watch::Sender::new(Wish::Run),
-            ready: watch::Sender::new(false),
+            ready: watch::Sender::new(Ready::default()),
             outcome: watch::Sender::new(None),
         }
     }
@@ -69,17 +77,27 @@ impl Life {
 
     /// It has said that it is ready.
     pub(crate) fn set_ready(&self) {
-        self.ready.send_replace(true);
+        self.ready.send_replace(Ready { now: true, ever: true });
+    }
+
+    /// The life that may have said so is over, and another follows.
+    pub(crate) fn reset_ready(&self) {
+        self.ready.send_modify(|ready| ready.now = false);
+    }
+
+    /// Whether the worker is one that says when it is ready.
+    pub(crate) fn says_ready(&self) -> bool {
+        self.ready.borrow().ever
     }
 
     /// Waits until it has said that it is ready, or has ended. Cancel safe.
     pub(crate) async fn until_ready(&self) -> Result<(), Outcome> {
         let (mut ready, mut outcome) = (self.ready.subscribe(), self.outcome.subscribe());
-        let ready = pin!(ready.wait_for(|ready| *ready));
+        let ready = pin!(ready.wait_for(|ready| ready.now));
         let ended = pin!(outcome.wait_for(Option::is_some));
         // Who was ready and has ended since was ready.
         let _ = select(ready, ended).await;
-        if *self.ready.borrow() { Ok(()) } else { Err(self.outcome().unwrap_or(Outcome::Cancelled)) }
+        if self.ready.borrow().now { Ok(()) } else { Err(self.outcome().unwrap_or(Outcome::Cancelled)) }
     }
 
     /// It has ended like this. Whether that was news: who says so first is right.

@@ -40,7 +40,8 @@ impl Worker {
     }
 
     /// Waits until the worker has said that it is ready, which is for it to say; see
-    /// [`WorkerThreadEventTarget::ready`](crate::WorkerThreadEventTarget::ready).
+    /// [`WorkerThreadEventTarget::ready`](crate::WorkerThreadEventTarget::ready). One that was restarted says so again, and until then
+    /// the host target's state is [`Reconnecting`](alk_pubsub_core::ConnectionState::Reconnecting).
     ///
     /// Cancel safe.
     ///

@@ -380,9 +380,9 @@ async fn a_worker_ends_soon_after_its_host_was_killed_however_busy_it_is() {
     kill(host.id().unwrap(), Signal::KILL);
     let killed = Instant::now();
     until("it is gone", || !is_running(worker)).await;
-    // It has three seconds, and the machine may be busy.
-    assert!(killed.elapsed() > Duration::from_secs(1), "the worker was not busy: {:?}", killed.elapsed());
-    println!("gone after {:?}", killed.elapsed());
+    // It has three seconds, which a worker that is not busy would not use.
+    let took = killed.elapsed();
+    assert!((Duration::from_secs(1)..Duration::from_secs(5)).contains(&took), "gone after {took:?}");
     soon(host.wait()).await.unwrap();
 }
 
@@ -465,6 +465,7 @@ async fn a_supervised_process_comes_back_with_a_gap() {
         let Some(Delivery::Event(here)) = soon(answers.recv()).await else { panic!("then the next life") };
         assert_eq!(here.id(), "here", "it has subscribed again");
     }
+    soon(worker.ready()).await.unwrap();
     assert_eq!(state.current(), ConnectionState::Connected);
     host.publish("order", "finish", Value::Null).await.unwrap();
     assert!(soon(worker.join()).await.is_success(), "who has finished is not restarted");

@@ -145,9 +145,7 @@ pub(crate) async fn run(
     }
     progress.done();
     out.flush()?;
-    for worker in workers {
-        worker.close_within(PATIENCE).await;
-    }
+    futures_util::future::join_all(workers.iter().map(|worker| worker.close_within(PATIENCE))).await;
     Ok(summary)
 }
 
@@ -187,16 +185,20 @@ async fn any_ended(workers: &[Worker]) -> Outcome {
 
 type Found = Result<PathBuf, (PathBuf, io::Error)>;
 
-/// All files below a folder, those of a folder in the order of their names. Links are not followed.
+/// All files below a folder, those of a folder in the order of their names. Links below it are not followed.
 fn files_below(folder: &Path) -> impl Iterator<Item = Found> + use<> {
     let mut waiting = vec![Ok(folder.to_owned())];
+    let mut is_named = true;
     std::iter::from_fn(move || {
         loop {
             let path = match waiting.pop()? {
                 Ok(path) => path,
                 Err(failed) => return Some(Err(failed)),
             };
-            let kind = match path.symlink_metadata() {
+            // Who names a link means what it leads to.
+            let metadata =
+                if std::mem::take(&mut is_named) { path.metadata() } else { path.symlink_metadata() };
+            let kind = match metadata {
                 Ok(metadata) => metadata.file_type(),
                 Err(error) => return Some(Err((path, error))),
             };

@@ -127,6 +127,26 @@ async fn an_empty_folder_has_no_lines_and_a_missing_one_is_complained_of() {
     assert!(out.is_empty());
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_link_that_is_named_is_followed_and_others_are_not() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfolder::Folder::new("linked");
+    fs::create_dir(folder.0.join("real")).unwrap();
+    fs::write(folder.0.join("real/file"), "a").unwrap();
+    symlink("file", folder.0.join("real/again")).unwrap();
+    symlink("real", folder.0.join("folder")).unwrap();
+    symlink("real/file", folder.0.join("single")).unwrap();
+    for (link, named) in [("folder", "folder/file"), ("single", "single")] {
+        let mut out = Vec::new();
+        let summary = worker_pool::run(&folder.0.join(link), &mut out, pending()).await.unwrap();
+        assert_eq!((summary.files, summary.unreadable), (1, 0), "{link}");
+        let digest = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb";
+        let expected = format!("{digest}  {}\n", folder.0.join(named).display());
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+}
+
 /// The example as it was built beside this test.
 fn built_example() -> Option<PathBuf> {
     let name = format!("worker_pool{}", std::env::consts::EXE_SUFFIX);
@@ -155,4 +175,44 @@ fn the_built_example_prints_what_sha256sum_prints() {
         Ok(expected) => assert!(expected.stdout == printed.stdout, "the same bytes"),
         Err(error) => eprintln!("skipped: there is no sha256sum: {error}"),
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_the_built_example_behind_a_whole_line() {
+    use std::io::{BufRead, BufReader, Read};
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use rustix::process::{Pid, Signal, kill_process};
+
+    let Some(example) = built_example() else {
+        eprintln!("skipped: the example is built by `cargo test` without a choice of tests");
+        return;
+    };
+    // Far more lines than a pipe holds that nobody reads from, so that it is at work whenever the signal comes.
+    const FILES: usize = 5_000;
+    let folder = tempfolder::Folder::new("interrupted");
+    for number in 0..FILES {
+        fs::write(folder.0.join(format!("{number:0>100}")), "a").unwrap();
+    }
+    let mut running = Command::new(example).arg(&folder.0).stdout(Stdio::piped()).spawn().unwrap();
+    let mut out = BufReader::new(running.stdout.take().unwrap());
+    let mut printed = String::new();
+    for _ in 0..200 {
+        out.read_line(&mut printed).unwrap();
+    }
+    kill_process(Pid::from_child(&running), Signal::INT).unwrap();
+    let (done, ended) = mpsc::sync_channel(1);
+    std::thread::spawn(move || {
+        out.read_to_string(&mut printed).unwrap();
+        done.send(printed).unwrap();
+    });
+    let Ok(printed) = ended.recv_timeout(Duration::from_secs(60)) else {
+        running.kill().unwrap();
+        panic!("it did not end");
+    };
+    assert_eq!(running.wait().unwrap().code(), Some(130));
+    assert!(expected(&folder.0).starts_with(&printed) && printed.ends_with('\n'), "whole lines, in order");
+    assert!(printed.lines().count() < FILES, "it was interrupted");
 }

@@ -26,7 +26,8 @@ pub enum Overflow {
     Latest,
     /// The publisher waits. In process and between worker threads only; other targets refuse it as
     /// [`Unsupported`](ErrorKind::Unsupported). A task that publishes to a full subscription which it alone reads waits for
-    /// ever. With a bound of 256 events or more, a publisher that begins to wait may do so
+    /// ever. So do two sides that publish to each other from the tasks in which they receive, once the queues of both are full: give each
+    /// direction a task of its own, or use `try_publish`. With a bound of 256 events or more, a publisher that begins to wait may do so
     /// until there is room for 16.
     Block,
     /// The subscription ends.

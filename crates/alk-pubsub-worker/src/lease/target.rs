@@ -76,6 +76,11 @@ impl Lease {
         self.0.publishing.load(Ordering::Acquire) && !self.0.lock().refusing
     }
 
+    /// Whether all there was has ended.
+    pub(crate) fn is_over(&self) -> bool {
+        *self.0.state.borrow() == ConnectionState::Closed
+    }
+
     /// Subscribes, as [`EventTarget::subscribe_raw`] does.
     pub(crate) fn subscribe(
         &self,
@@ -232,7 +237,11 @@ impl EventTarget for Lease {
     }
 
     fn state(&self) -> StateWatch {
-        self.0.state.subscribe().into()
+        let own = StateWatch::from(self.0.state.subscribe());
+        match self.0.subscriptions {
+            Subscriptions::OfWhole => own,
+            Subscriptions::OfPart | Subscriptions::Private => own.and(self.0.target.state()),
+        }
     }
 
     fn stats(&self) -> Stats {

@@ -25,6 +25,9 @@ use crate::outcome::Outcome;
 /// How many bytes of events wait for the host's first frame.
 const EARLY: usize = 1 << 20;
 
+/// Longer than any host blocks.
+const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// The worker's side of [`WorkerHost::process`](crate::WorkerHost::process): an event target that is the host. Once in a process,
 /// and before anything else uses the standard input, which is that of `/dev/null` afterwards.
 ///
@@ -67,7 +70,7 @@ pub fn from_parent() -> Result<WorkerProcessEventTarget, Error> {
     let port = Port::new(socket, u32::MAX as usize, false, control.clone());
     let watch = OrphanWatch::start(watched)?;
     let make = |router| Listening(Arc::new(LinkUpstream::new(router, once(port), options())));
-    let listening = RoutedEventTarget::new(make);
+    let listening = RoutedEventTarget::with_subscribe_timeout(make, FOR_EVER);
     let said = control.clone();
     let parts = Arc::new(Parts {
         life: Life::new(),
@@ -108,13 +111,15 @@ fn take_stdin() -> Result<StdUnixStream, Error> {
 }
 
 fn options() -> SpokeOptions {
-    let for_ever = Duration::from_secs(365 * 24 * 60 * 60);
     SpokeOptions::default()
         .reconnect(Reconnect::never())
         .offline(Offline::Buffer(EARLY))
         .max_frame_bytes(u32::MAX as usize)
         // The end of the socket says when the host is gone; a host that is slow is not.
-        .heartbeat(for_ever, for_ever)
+        .heartbeat(FOR_EVER, FOR_EVER)
+        .connect_timeout(FOR_EVER)
+        .subscribe_timeout(FOR_EVER)
+        .publish_timeout(FOR_EVER)
 }
 
 /// Brings what the host says, and that it is gone, to the worker. Ends with the link.

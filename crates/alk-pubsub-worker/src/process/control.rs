@@ -95,6 +95,11 @@ impl Control {
         self.heard.send_modify(hear);
     }
 
+    /// Whether this was heard.
+    pub(super) fn has_heard(&self, what: fn(&Heard) -> bool) -> bool {
+        what(&self.heard.borrow())
+    }
+
     /// Resolves when this was heard. Cancel safe.
     pub(super) fn heard(&self, what: fn(&Heard) -> bool) -> impl Future<Output = ()> + Send + use<> {
         let mut heard = self.heard.subscribe();

@@ -142,7 +142,7 @@ impl Keeper {
                 }
                 if ready.as_mut().as_pin_mut().is_some_and(|ready| ready.poll(cx).is_ready()) {
                     ready.set(None);
-                    self.bond.life.set_ready();
+                    self.bond.set_ready();
                 }
                 if output.as_mut().as_pin_mut().is_some_and(|output| output.poll(cx).is_ready()) {
                     output.set(None);
@@ -154,8 +154,10 @@ impl Keeper {
             })
             .await
         };
-        match why {
+        let outcome = match why {
             Why::Exited(status) => {
+                // Its number may be somebody else's from now on.
+                self.bond.set_process(None);
                 let rest = join(
                     async {
                         if let Some(mut serving) = serving {
@@ -184,7 +186,12 @@ impl Keeper {
                 kill(child, Outcome::Lost(Error::with_source(ErrorKind::Silent, message, error))).await
             }
             Why::Cancelled => kill(child, Outcome::Cancelled).await,
+        };
+        // It may have been the last thing it said.
+        if control.has_heard(|heard| heard.ready) {
+            self.bond.life.set_ready();
         }
+        outcome
     }
 }
 

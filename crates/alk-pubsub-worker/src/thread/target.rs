@@ -32,7 +32,10 @@ impl WorkerThreadEventTarget {
 
     /// Tells the host that the worker has subscribed to what it needs, see [`Worker::ready`](crate::Worker::ready).
     pub fn ready(&self) {
-        self.bond.life.set_ready();
+        // What an earlier life has left running somewhere does not speak for this one.
+        if !self.lease.is_over() {
+            self.bond.set_ready();
+        }
     }
 
     fn subscribe_in(

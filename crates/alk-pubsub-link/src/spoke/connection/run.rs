@@ -7,7 +7,7 @@ use alk_pubsub_core::{Error as CoreError, ErrorKind as CoreErrorKind, Router};
 use tokio::time::{Instant, Sleep};
 
 use super::clocks::{Clocks, GOODBYE};
-use super::token::{PendingToken, Tokens};
+use super::token::{Refresh, Tokens};
 use crate::close_code::CloseCode;
 use crate::error::Error;
 use crate::pipe::Pipe;
@@ -21,10 +21,9 @@ pub(super) const TURN: usize = 64;
 pub(in crate::spoke) struct Connection<'a, P> {
     pub(super) shared: &'a Shared,
     pub(super) router: &'a Router,
-    pub(super) tokens: &'a dyn Tokens,
     pub(super) pipe: P,
-    /// A new token that the hub is to have.
-    pub(super) token: Option<PendingToken<'a>>,
+    /// New tokens that the hub is to have.
+    pub(super) refresh: Refresh<'a>,
     pub(super) effects: Vec<Effect>,
     /// Frames to give to the pipe.
     pub(super) batch: Vec<u8>,
@@ -60,9 +59,8 @@ impl<'a, P: Pipe> Connection<'a, P> {
         Self {
             shared,
             router,
-            tokens,
             pipe,
-            token: None,
+            refresh: Refresh::new(tokens),
             effects: Vec::new(),
             batch: Vec::new(),
             bad_frames: 0,

@@ -4,3 +4,4 @@ mod against_a_hub;
 mod against_a_script;
 mod endings;
 mod support;
+mod tokens;

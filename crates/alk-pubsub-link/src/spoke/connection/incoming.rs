@@ -117,7 +117,7 @@ impl<P: Pipe> Connection<'_, P> {
         add(&self.shared.counters.connections, 1);
         self.clocks.settled();
         self.shared.set_failure(None);
-        self.shared.lock().flowing = true;
+        self.shared.lock().settled();
         self.shared.set_state(ConnectionState::Connected);
     }
 

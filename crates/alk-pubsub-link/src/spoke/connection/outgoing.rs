@@ -2,7 +2,7 @@ use std::task::{Context, Poll};
 
 use alk_pubsub_core::Event;
 
-use super::run::{Connection, Outcome};
+use super::run::{Connection, Outcome, Unheard};
 use crate::frame::Control;
 use crate::pipe::{Frames, Pipe, prefixed};
 use crate::spoke::shared::{max_event_bytes, too_large};
@@ -48,7 +48,9 @@ impl<P: Pipe> Connection<'_, P> {
         match self.pipe.poll_flush(cx) {
             Poll::Ready(flushed) => {
                 self.clocks.flowing();
-                flushed.map_err(Outcome::Lost)
+                flushed.map_err(Outcome::Lost)?;
+                self.unheard.on_its_way = false;
+                Ok(())
             }
             Poll::Pending => self.clocks.stalled(cx),
         }
@@ -97,6 +99,9 @@ impl<P: Pipe> Connection<'_, P> {
         match frame {
             Ok(frame) => {
                 add(&self.shared.counters.events_out, 1);
+                if number.is_none() {
+                    self.unheard = Unheard { some: true, on_its_way: true };
+                }
                 prefixed(&frame, &mut self.batch);
             }
             Err(error) => {

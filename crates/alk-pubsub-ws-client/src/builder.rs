@@ -221,7 +221,10 @@ impl WsClientBuilder {
     fn check(self) -> Result<(Address, Config), Error> {
         match self.wrong {
             Some(wrong) => Err(wrong),
-            None => Ok((Address::parse(&self.url)?, self.config)),
+            None => {
+                self.config.link.check()?;
+                Ok((Address::parse(&self.url)?, self.config))
+            }
         }
     }
 
@@ -232,5 +235,26 @@ impl WsClientBuilder {
 
     fn set_wrong(&mut self, error: Error) {
         self.wrong.get_or_insert(error);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_that_cannot_work_are_refused() {
+        let builder = || WsClientBuilder::new("ws://127.0.0.1:1/ws".to_owned());
+        for builder in [
+            builder().connect_timeout(Duration::MAX),
+            builder().close_timeout(Duration::MAX),
+            builder().heartbeat(Duration::MAX, Duration::from_secs(1)),
+            builder().heartbeat(Duration::ZERO, Duration::from_secs(1)),
+            builder().reconnect(Reconnect::default().min_delay(Duration::ZERO)),
+        ] {
+            let error = builder.check().expect_err("it cannot work");
+            assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+        }
+        builder().check().expect("the defaults can work");
     }
 }

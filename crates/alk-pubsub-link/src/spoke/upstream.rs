@@ -50,6 +50,7 @@ pub struct LinkUpstream {
 /// # });
 /// ```
 pub fn connect(connector: impl Connector, options: SpokeOptions) -> LinkEventTarget {
+    let options = options.clamped();
     let subscribe_timeout = options.subscribe_timeout;
     let make = |router| LinkUpstream::new(router, connector, options);
     LinkEventTarget::with_subscribe_timeout(make, subscribe_timeout)
@@ -77,7 +78,7 @@ impl LinkUpstream {
     ///
     /// Outside of a Tokio runtime.
     pub fn new(router: Router, connector: impl Connector, options: SpokeOptions) -> Self {
-        let shared = Arc::new(Shared::new(options));
+        let shared = Arc::new(Shared::new(options.clamped()));
         drop(tokio::spawn(task::run(shared.clone(), router, connector)));
         Self { shared }
     }

@@ -1,7 +1,10 @@
 //! What ends for good does not end in silence.
 
+use std::time::Duration;
+
 use alk_pubsub_core::{ConnectionState, Dynamic, Error, ErrorKind, EventTarget, PubSub, Subscription};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::support::{Script, TestHub, next, reaches, within};
 use crate::ErrorKind as PipeErrorKind;
@@ -9,6 +12,33 @@ use crate::spoke::{LinkEventTarget, Reconnect, SpokeOptions};
 
 fn options() -> SpokeOptions {
     SpokeOptions::default()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_longest_times_and_the_shortest_ones_end_no_link() {
+    let (zero, max) = (Duration::ZERO, Duration::MAX);
+    let longest = options()
+        .connect_timeout(max)
+        .heartbeat(max, max)
+        .subscribe_timeout(max)
+        .publish_timeout(max)
+        .close_timeout(max)
+        .reconnect(Reconnect::default().min_delay(max).max_delay(max));
+    let (target, mut hub) = Script::new(longest);
+    hub.connection().await;
+    hub.welcomes();
+    reaches(&target, ConnectionState::Connected).await;
+    PubSub::<Dynamic>::new(target).close().await.expect("nothing was lost");
+
+    let spinning = options().reconnect(Reconnect::default().min_delay(zero).max_delay(zero));
+    let (target, mut hub) = Script::new(spinning);
+    let begin = Instant::now();
+    for _ in 0..200 {
+        hub.connection().await;
+        hub.hang_up();
+    }
+    assert!(begin.elapsed() >= Duration::from_millis(50), "{:?}", begin.elapsed());
+    assert_ne!(target.state().current(), ConnectionState::Closed);
 }
 
 /// It hands out these payloads, ends, and says why.

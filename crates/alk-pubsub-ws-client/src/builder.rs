@@ -66,7 +66,8 @@ impl WsClientBuilder {
 
     /// Something to ask for a token before each attempt to connect. When the hub does not take the token, or lets it expire,
     /// another one is asked for; so it is when the hub says that the token of this connection ends soon, which then goes on
-    /// with the new one.
+    /// with the new one. White space around a token is left out, so it may be read from a file as it is; a provider that has none,
+    /// or nonsense, is asked again later.
     pub fn token_provider<F, T, E>(mut self, provider: F) -> Self
     where
         F: Fn() -> T + Send + Sync + 'static,

@@ -181,10 +181,16 @@ impl Upstream for LinkUpstream {
                 answered(answer).await
             });
             published.await.unwrap_or_else(|_| {
-                Err(Error::new(
-                    ErrorKind::Timeout,
-                    format!("the hub did not answer the publish within {limit:?}"),
-                ))
+                // What was sent on a connection that is gone has been answered, so this one waits for the next.
+                let message = if shared.lock().machine.is_welcome() {
+                    format!("the hub did not answer the publish within {limit:?}")
+                } else {
+                    format!(
+                        "there was no connection to the hub within {limit:?}; the event is kept, and may still be sent when \
+                         there is one"
+                    )
+                };
+                Err(Error::new(ErrorKind::Timeout, message))
             })
         })
     }

@@ -139,6 +139,16 @@ async fn what_waited_when_the_last_connection_was_lost_is_told_of() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_publish_that_is_kept_says_that_it_may_still_be_sent() {
+    let absent = || async { Err::<MemoryPipe, _>(PipeError::new(PipeErrorKind::Io, "nobody is there")) };
+    let target = connect(absent, SpokeOptions::default().offline(Offline::Buffer(1000)));
+    let spoke = PubSub::<Dynamic>::new(target);
+    let error = within("told", spoke.publish("a", "", json!(1))).await.expect_err("no hub");
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert!(error.to_string().contains("may still be sent"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_waited_for_a_hub_that_lets_nobody_in_is_told_of() {
     let refuse = || async { Err::<MemoryPipe, _>(PipeError::new(PipeErrorKind::Refused, "go away")) };
     for events in [0, 1] {

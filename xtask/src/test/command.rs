@@ -89,7 +89,7 @@ fn cargo_test(args: &Args) -> Result<Command> {
     let mut command = cargo::resolving(&cargo::root()?, "test");
     command.args(["--all-features", "--no-fail-fast"]);
     // Cargo takes `--workspace` to mean everything, whatever `-p` says.
-    if !for_cargo(args).any(is_choice) {
+    if !for_cargo(args).any(|arg| is_choice(arg)) {
         command.arg("--workspace");
     }
     command.args(&args.rest);
@@ -101,13 +101,13 @@ fn for_cargo(args: &Args) -> impl Iterator<Item = &String> {
 }
 
 /// Whether an argument chooses a package.
-fn is_choice(arg: &String) -> bool {
+fn is_choice(arg: &str) -> bool {
     arg.starts_with("-p") || arg.starts_with("--package")
 }
 
 /// Whether the tests of this package are to run.
 fn is_wanted(args: &Args, package: &str) -> bool {
-    !for_cargo(args).any(is_choice) || for_cargo(args).any(|arg| arg.ends_with(package))
+    !for_cargo(args).any(|arg| is_choice(arg)) || for_cargo(args).any(|arg| arg.ends_with(package))
 }
 
 /// Runs the command, hands its output on as it comes and adds up the results in it.

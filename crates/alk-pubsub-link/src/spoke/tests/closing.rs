@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 
-use alk_pubsub_core::{ConnectionState, Dynamic, ErrorKind, EventTarget, PubSub};
+use alk_pubsub_core::{ConnectionState, Dynamic, ErrorKind, PubSub};
 use serde_json::json;
 
 use super::support::{Script, reaches, within};
@@ -28,10 +28,10 @@ struct Breaking {
 
 impl Breaking {
     fn breaks(&self, at: u8) -> Result<(), PipeError> {
-        match self.at.load(Ordering::SeqCst) == at {
-            true => Err(PipeError::new(PipeErrorKind::Io, "reset by peer")),
-            false => Ok(()),
+        if self.at.load(Ordering::SeqCst) == at {
+            return Err(PipeError::new(PipeErrorKind::Io, "reset by peer"));
         }
+        Ok(())
     }
 }
 

@@ -36,7 +36,8 @@ impl Connector for WithTokens {
     async fn token(&self) -> Result<Option<BearerToken>, PipeError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let mut tokens = self.tokens.lock().expect("no panic");
-        match if self.for_ever { tokens.last().copied() } else { tokens.pop() } {
+        let token = if self.for_ever { tokens.last().copied() } else { tokens.pop() };
+        match token {
             Some("fails") => Err(PipeError::new(PipeErrorKind::Io, "there is none now")),
             token => Ok(token.map(BearerToken::new)),
         }

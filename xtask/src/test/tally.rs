@@ -68,6 +68,6 @@ mod tests {
             tally.read_line(line);
         }
         assert_eq!(tally, Tally { passed: 13, failed: 2, skipped: 2 });
-        assert_eq!(tally.to_string(), "13 passed, 2 failed, 1 skipped");
+        assert_eq!(tally.to_string(), "13 passed, 2 failed, 2 skipped");
     }
 }

@@ -68,6 +68,9 @@ impl Error {
             Self::Hub { source, .. } if source.kind() == ws_client::ErrorKind::Untrusted => {
                 Some("With an authority of your own, `--ca-file FILE` says whose certificates to trust.".to_owned())
             }
+            Self::Hub { source, .. } if source.kind() == ws_client::ErrorKind::Refused => {
+                Some("Does it ask for a token? `--token TOKEN`, or ALK_HUB_TOKEN in the environment, is what it is shown.".to_owned())
+            }
             Self::Hub { source, .. } if source.kind() == ws_client::ErrorKind::Protocol => {
                 Some("A hub has its WebSockets at /ws, as in ws://127.0.0.1:7400/ws.".to_owned())
             }

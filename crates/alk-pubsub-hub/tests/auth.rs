@@ -9,8 +9,8 @@ use std::time::Duration;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use support::{
-    Client, Folder, Head, Hub, SECRET, Spoke, envelope, in_seconds, key_file, private_file, run, signed,
-    token,
+    Client, Folder, Head, Hub, SECRET, Spoke, ended, envelope, in_seconds, key_file, private_file, program,
+    run, signed, token,
 };
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -463,4 +463,40 @@ async fn a_secret_that_everybody_can_read_is_warned_of() {
     assert_eq!(made.code, Some(0));
     assert!(made.stderr.contains("everybody") && made.stderr.contains(&secret), "{}", made.stderr);
     assert_eq!(made.stdout.lines().count(), 1);
+}
+
+#[tokio::test]
+async fn pub_and_sub_show_their_token() {
+    let guarded = Guarded::start(&[]).await;
+    let url = guarded.hub.url();
+    let good = token(json!({"exp": in_seconds(60.0), "subscribe": ["a:*"], "publish": ["a:*"]}));
+    let listening = program(&["sub", "a", "--count", "2", "--hub", &url, "--token", &good]).spawn().unwrap();
+    let bearer = format!("Authorization: Bearer {good}\r\n");
+    let listens = async {
+        while guarded.get("/stats", &bearer).await.1["subscribers"].as_u64() < Some(1) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(support::PATIENCE, listens).await.unwrap();
+    run(&["pub", "a", "b", "1", "--hub", &url, "--token", &good]).await.fine();
+    // As a variable it is seen by nobody who looks at processes; a file's line feed does no harm.
+    let mut publishing = program(&["pub", "a", "b", "2", "--hub", &url]);
+    publishing.env("ALK_HUB_TOKEN", format!("{good}\n"));
+    ended(publishing.spawn().unwrap()).await.fine();
+    assert_eq!(ended(listening).await.fine().lines().count(), 2);
+
+    let forged = format!("{good}x");
+    let refused = [&["--token", forged.as_str()][..], &[]];
+    for flags in refused {
+        for command in [&["pub", "a", "b", "1"][..], &["sub", "a"]] {
+            let all: Vec<&str> =
+                command.iter().copied().chain(["--hub", &url]).chain(flags.iter().copied()).collect();
+            let done = run(&all).await;
+            assert!(done.code == Some(1) && done.stderr.contains("--token"), "{done:?}");
+            assert!(!done.stderr.contains(&good), "{done:?}");
+        }
+    }
+    // What it does not grant is refused.
+    let done = run(&["pub", "b", "1", "1", "--hub", &url, "--token", &good]).await;
+    assert_eq!(done.code, Some(1), "{done:?}");
 }

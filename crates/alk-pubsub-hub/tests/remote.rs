@@ -184,6 +184,114 @@ async fn a_hub_that_dies_in_the_middle_leaves_no_doubt_about_what_it_took() {
 }
 
 #[tokio::test]
+async fn a_pub_that_is_refused_a_line_tells_of_those_behind_it() {
+    let (listener, url) = scripted().await;
+    let publishing = program(&["pub", "a", "b", "--lines", "--hub", &url]).stdin(Stdio::piped()).spawn();
+    let mut publishing = publishing.unwrap();
+    let mut stdin = publishing.stdin.take().unwrap();
+    stdin.write_all(b"1\n2\n3\n4\n").await.unwrap();
+    let mut socket = accept(&listener).await;
+    let mut heard = Vec::new();
+    for _ in 0..4 {
+        heard.push(hear(&mut socket).await["id"].clone());
+    }
+    for (line, id) in heard.iter().enumerate() {
+        let answer = match line {
+            1 => {
+                json!({"type": "__error", "id": id, "payload": {"code": "forbidden", "message": "not this one"}})
+            }
+            _ => json!({"type": "__published", "id": id, "payload": {"receivers": 0}}),
+        };
+        say(&mut socket, &answer).await;
+    }
+    let done = ended(publishing).await;
+    assert_eq!(done.code, Some(1), "{done:?}");
+    assert!(done.stderr.contains("line 2: ") && done.stderr.contains("not this one"), "{done:?}");
+    assert!(done.stderr.contains("of lines 3 to 4, which were on their way, 2 were published"), "{done:?}");
+    assert!(!done.stderr.contains("not known"), "{done:?}");
+    drop(stdin);
+}
+
+#[tokio::test]
+async fn a_line_that_finds_no_connection_was_not_published() {
+    let (listener, url) = scripted().await;
+    let publishing = program(&["pub", "a", "b", "--lines", "--hub", &url]).stdin(Stdio::piped()).spawn();
+    let mut publishing = publishing.unwrap();
+    let mut stdin = publishing.stdin.take().unwrap();
+    stdin.write_all(b"1\n").await.unwrap();
+    let mut socket = accept(&listener).await;
+    let publish = hear(&mut socket).await;
+    say(&mut socket, &json!({"type": "__published", "id": publish["id"], "payload": {"receivers": 0}})).await;
+    drop(socket);
+    // It is trying to connect again, so it knows that the connection is lost.
+    let _silent = timeout(support::PATIENCE, listener.accept()).await.unwrap().unwrap();
+    stdin.write_all(b"2\n").await.unwrap();
+    let done = ended(publishing).await;
+    assert_eq!(done.code, Some(1), "{done:?}");
+    assert!(done.stderr.contains("line 2: there is no connection"), "{done:?}");
+    assert!(done.stderr.contains("events published: 1") && !done.stderr.contains("not known"), "{done:?}");
+}
+
+#[tokio::test]
+async fn whoever_interrupts_a_pub_that_waits_for_its_answer_is_told_that_nobody_knows() {
+    let (listener, url) = scripted().await;
+    let publishing = program(&["pub", "a", "b", "1", "--hub", &url]).spawn().unwrap();
+    let mut socket = accept(&listener).await;
+    hear(&mut socket).await;
+    signal(&publishing, "INT").await;
+    let done = ended(publishing).await;
+    assert!(done.code == Some(1) && done.stderr.contains("is not known"), "{done:?}");
+}
+
+/// What is read from a pipe waits there while the hub takes nothing.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_pub_whose_hub_stops_reading_stops_reading_too() {
+    let (listener, url) = scripted().await;
+    let publishing =
+        program(&["pub", "a", "b", "--lines", "--text", "--hub", &url]).stdin(Stdio::piped()).spawn();
+    let mut publishing = publishing.unwrap();
+    let mut stdin = publishing.stdin.take().unwrap();
+    let _socket = accept(&listener).await;
+    let lines = format!("{}\n", "x".repeat(1023)).repeat(1024);
+    let mut taken = 0;
+    while timeout(std::time::Duration::from_secs(1), stdin.write_all(lines.as_bytes())).await.is_ok() {
+        taken += lines.len();
+        assert!(taken < 256 << 20, "it reads on and on");
+    }
+    let status = std::fs::read_to_string(format!("/proc/{}/status", publishing.id().unwrap())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(peak < 96 << 10, "{peak} KiB at most, {taken} bytes taken");
+    publishing.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_secret_in_the_address_of_a_hub_is_not_printed() {
+    let secret = "ws://127.0.0.1:1/ws?token=geheim";
+    for arguments in [
+        &["sub", "a"][..],
+        &["pub", "a", "b", "1"],
+        &["doctor"],
+        &["doctor", "--json"],
+        &["bench"],
+        &["sub", "--help"],
+        &["pub", "--help"],
+        &["doctor", "--help"],
+        &["bench", "--help"],
+    ] {
+        let mut command = program(arguments);
+        command.env("ALK_HUB_HUB", secret).env("ALK_HUB_TOKEN", "geheim");
+        let done = ended(command.spawn().unwrap()).await;
+        assert!(!format!("{done:?}").contains("geheim"), "{arguments:?}: {done:?}");
+    }
+    for url in ["ws://user:geheim@127.0.0.1:1/ws", "http://127.0.0.1:1/ws?token=geheim"] {
+        let done = run(&["sub", "a", "--hub", url]).await;
+        assert!(done.code == Some(2) && !format!("{done:?}").contains("geheim"), "{done:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_never_answers_is_not_waited_for_when_somebody_interrupts() {
     let (listener, url) = scripted().await;
     for arguments in [&["sub", "a", "--hub", &url][..], &["pub", "a", "b", "1", "--hub", &url]] {

@@ -72,7 +72,7 @@ pub use checks::CHECKS;
 pub use factory::{Faults, Making, Space, TargetFactory};
 pub use kit::{DEADLINE, Kit};
 #[cfg(feature = "net")]
-pub use proxy::{Fault, Proxy, Schedule};
+pub use proxy::{Fault, FaultCounts, Proxy, Schedule};
 #[doc(hidden)]
 pub use record::run_recorded;
 pub use report::{Report, Verdict};

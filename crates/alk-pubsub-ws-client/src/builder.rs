@@ -66,7 +66,8 @@ impl WsClientBuilder {
 
     /// Something to ask for a token before each attempt to connect. When the hub does not take the token, or lets it expire,
     /// another one is asked for; so it is when the hub says that the token of this connection ends soon, which then goes on
-    /// with the new one.
+    /// with the new one. White space around a token is left out, so it may be read from a file as it is; a provider that has none,
+    /// or nonsense, is asked again later.
     pub fn token_provider<F, T, E>(mut self, provider: F) -> Self
     where
         F: Fn() -> T + Send + Sync + 'static,
@@ -221,7 +222,10 @@ impl WsClientBuilder {
     fn check(self) -> Result<(Address, Config), Error> {
         match self.wrong {
             Some(wrong) => Err(wrong),
-            None => Ok((Address::parse(&self.url)?, self.config)),
+            None => {
+                self.config.link.check()?;
+                Ok((Address::parse(&self.url)?, self.config))
+            }
         }
     }
 
@@ -232,5 +236,26 @@ impl WsClientBuilder {
 
     fn set_wrong(&mut self, error: Error) {
         self.wrong.get_or_insert(error);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_that_cannot_work_are_refused() {
+        let builder = || WsClientBuilder::new("ws://127.0.0.1:1/ws".to_owned());
+        for builder in [
+            builder().connect_timeout(Duration::MAX),
+            builder().close_timeout(Duration::MAX),
+            builder().heartbeat(Duration::MAX, Duration::from_secs(1)),
+            builder().heartbeat(Duration::ZERO, Duration::from_secs(1)),
+            builder().reconnect(Reconnect::default().min_delay(Duration::ZERO)),
+        ] {
+            let error = builder.check().expect_err("it cannot work");
+            assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+        }
+        builder().check().expect("the defaults can work");
     }
 }

@@ -73,7 +73,7 @@ impl WsConnector {
             .header(header::UPGRADE, "websocket")
             .header(header::SEC_WEBSOCKET_VERSION, "13")
             .header(header::SEC_WEBSOCKET_KEY, generate_key())
-            .header(header::SEC_WEBSOCKET_PROTOCOL, self.config.wire.subprotocol())
+            .header(header::SEC_WEBSOCKET_PROTOCOL, offered(self.config.wire))
             .body(())
             .map_err(wrong)?;
         let headers = request.headers_mut();
@@ -103,11 +103,9 @@ impl Connector for WsConnector {
         let (socket, response) = client_async_with_config(request, stream, Some(config))
             .await
             .map_err(|error| handshake(error, self.config.token.may_change()))?;
-        let wire = response.headers().get(header::SEC_WEBSOCKET_PROTOCOL).map_or(Some(Wire::Json), wire);
-        let wire = wire.ok_or_else(|| {
-            Error::new(ErrorKind::Protocol, "the hub chose a subprotocol that is not known")
-        })?;
-        Ok(WsPipe::new(socket, wire))
+        // It is one of those that were offered, otherwise there would be no socket.
+        let wire = response.headers().get(header::SEC_WEBSOCKET_PROTOCOL).and_then(wire);
+        Ok(WsPipe::new(socket, wire.unwrap_or_default()))
     }
 
     async fn token(&self) -> Result<Option<BearerToken>, Error> {
@@ -116,6 +114,14 @@ impl Connector for WsConnector {
 
     fn returns_after(&self, reason: &str) -> bool {
         self.config.token.may_change() && reason.contains("expired")
+    }
+}
+
+/// The subprotocols to offer, the one that is wanted first. Every hub speaks JSON.
+fn offered(wire: Wire) -> String {
+    match wire {
+        Wire::Json => wire.subprotocol().to_owned(),
+        other => format!("{}, {}", other.subprotocol(), Wire::Json.subprotocol()),
     }
 }
 

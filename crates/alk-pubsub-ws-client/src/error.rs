@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use alk_pubsub_link::{Error, ErrorKind};
 use http::{Response, StatusCode, header};
-use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::tungstenite::{self, error::ProtocolError};
 
 /// A connection that was there.
 pub(crate) fn broken(error: tungstenite::Error) -> Error {
@@ -25,6 +25,14 @@ pub(crate) fn broken(error: tungstenite::Error) -> Error {
 pub(crate) fn handshake(error: tungstenite::Error, another_token: bool) -> Error {
     match error {
         tungstenite::Error::Http(response) => refused(&response, another_token),
+        // A server that does not know the protocol does not learn it while we wait.
+        tungstenite::Error::Protocol(ProtocolError::SecWebSocketSubProtocolError(_)) => Error::with_source(
+            ErrorKind::Protocol,
+            "the server has a WebSocket there, but does not name a subprotocol of ours, such as alk-pubsub.v1.json, in its \
+             answer: it is no hub, or a proxy takes Sec-WebSocket-Protocol away",
+            error,
+        )
+        .retryable(false),
         tungstenite::Error::Io(_) => {
             Error::with_source(ErrorKind::Io, "the WebSocket handshake broke", error)
         }

@@ -3,7 +3,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use alk_pubsub_link::{CloseCode, Error, Frames, Pipe, Received, Wire};
+use alk_pubsub_link::{CloseCode, Error, ErrorCode, ErrorKind, Frames, Pipe, Received, Wire};
 use bytes::Bytes;
 use futures_util::{Sink, Stream};
 use tokio_tungstenite::WebSocketStream;
@@ -28,6 +28,8 @@ pub(crate) struct WsPipe {
     waiting_bytes: usize,
     ping: bool,
     closing: bool,
+    /// The other end has closed, for this reason.
+    goodbye: Option<Error>,
 }
 
 /// Small buffers: a spoke has one connection, but a process may have many spokes, and frames are small.
@@ -44,7 +46,15 @@ pub(crate) fn socket_config(max_frame_bytes: usize) -> WebSocketConfig {
 
 impl WsPipe {
     pub(crate) fn new(socket: WebSocketStream<BoxStream>, wire: Wire) -> Self {
-        Self { socket, wire, waiting: VecDeque::new(), waiting_bytes: 0, ping: false, closing: false }
+        Self {
+            socket,
+            wire,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            ping: false,
+            closing: false,
+            goodbye: None,
+        }
     }
 
     fn message(&self, frame: Bytes) -> Message {
@@ -84,6 +94,33 @@ impl WsPipe {
         }
         frame
     }
+
+    /// Sends the answer to a close frame, then says why it came. A server may keep the connection open for long.
+    fn poll_goodbye(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Received, Error>>> {
+        // Whether it gets there does not matter any more.
+        let _ = ready!(Pin::new(&mut self.socket).poll_flush(cx));
+        Poll::Ready(self.goodbye.take().map(Err))
+    }
+}
+
+/// Whether a close frame says nothing but that it is over.
+fn is_done(frame: Option<&CloseFrame>) -> bool {
+    frame.is_none_or(|frame| frame.code == WsCloseCode::Normal)
+}
+
+/// A close frame as an error. Whether to come back is what `__close` says, which a hub sends before: code 1008 alone does
+/// not mean that another attempt is in vain, since hubs close so for too many bad frames and for a token that has ended, and
+/// the next connection has neither. Only a reason that says that we are not allowed in is taken at its word.
+fn closed(frame: Option<CloseFrame>) -> Error {
+    let Some(CloseFrame { code, reason }) = frame else {
+        return Error::new(ErrorKind::Closed, "the hub has closed the connection");
+    };
+    let message = match &*reason {
+        "" => format!("the hub has closed the connection, with code {code}"),
+        reason => format!("the hub has closed the connection, with code {code}: {reason}"),
+    };
+    let refused = code == WsCloseCode::Policy && ErrorCode::from_name(&reason) == Some(ErrorCode::Forbidden);
+    Error::new(if refused { ErrorKind::Refused } else { ErrorKind::Closed }, message)
 }
 
 /// As much of a reason as a close frame can hold.
@@ -101,12 +138,21 @@ impl Pipe for WsPipe {
     }
 
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Received, Error>>> {
+        if self.goodbye.is_some() {
+            return self.poll_goodbye(cx);
+        }
         let received = match ready!(Pin::new(&mut self.socket).poll_next(cx)) {
             None | Some(Err(tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed)) => {
                 None
             }
             Some(Ok(Message::Text(text))) => Some(Ok(Received::Frame(text.into()))),
             Some(Ok(Message::Binary(bytes))) => Some(Ok(Received::Frame(bytes))),
+            // It answers ours, and has read everything.
+            Some(Ok(Message::Close(frame))) if self.closing && is_done(frame.as_ref()) => None,
+            Some(Ok(Message::Close(frame))) => {
+                self.goodbye = Some(closed(frame));
+                return self.poll_goodbye(cx);
+            }
             Some(Ok(_)) => Some(Ok(Received::Pulse)),
             Some(Err(error)) => Some(Err(broken(error))),
         };

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use alk_pubsub_link::{Error, ErrorKind};
 use tokio::net::TcpStream;
+use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
@@ -36,15 +37,25 @@ fn failed(error: io::Error) -> Error {
     }
 }
 
-/// The platform's root certificates, read in the background since that takes a while, and ring.
+/// The platform's root certificates, and ring. They are read once for all spokes of the process.
+static PLATFORM: OnceCell<Arc<ClientConfig>> = OnceCell::const_new();
+
+/// Reads the platform's root certificates unless that is done; in the background, since it takes a while. That it failed is not
+/// kept: files that are just being replaced are there next time.
 async fn default_config() -> Result<Arc<ClientConfig>, Error> {
+    PLATFORM.get_or_try_init(read_platform).await.cloned()
+}
+
+async fn read_platform() -> Result<Arc<ClientConfig>, Error> {
     let read = tokio::task::spawn_blocking(|| {
         let found = rustls_native_certs::load_native_certs();
         let mut roots = RootCertStore::empty();
         let (added, ignored) = roots.add_parsable_certificates(found.certs);
         tracing::debug!(added, ignored, errors = found.errors.len(), "root certificates were read");
         if added == 0 {
-            return Err(Error::new(ErrorKind::Config, "there are no root certificates on this machine"));
+            let none = Error::new(ErrorKind::Config, "there are no root certificates on this machine");
+            // Some could not be read now: that may be over soon. A machine that has none at all gets none.
+            return Err(none.retryable(!found.errors.is_empty()));
         }
         trusting(roots)
     });

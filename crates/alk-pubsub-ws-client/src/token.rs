@@ -20,7 +20,7 @@ pub(crate) enum Token {
 
 impl Token {
     pub(crate) fn fixed(token: &str) -> Result<Self, Error> {
-        header(token).map(Self::Fixed)
+        header(token.trim()).map(Self::Fixed)
     }
 
     pub(crate) fn provided<F, T, E>(provider: F) -> Self
@@ -44,21 +44,33 @@ impl Token {
     pub(crate) async fn header(&self) -> Result<Option<HeaderValue>, Error> {
         match self {
             Self::Fixed(header) => Ok(Some(header.clone())),
-            _ => self.next().await?.map(|token| header(&token)).transpose(),
+            _ => Ok(self.ask().await?.map(|(_, header)| header)),
         }
     }
 
     /// Another token, where there may be one.
     pub(crate) async fn next(&self) -> Result<Option<String>, Error> {
+        Ok(self.ask().await?.map(|(token, _)| token))
+    }
+
+    /// What the provider has, as it is and as a header.
+    async fn ask(&self) -> Result<Option<(String, HeaderValue)>, Error> {
         let Self::Provided(provider) = self else { return Ok(None) };
-        let token = provider().await;
-        token
-            .map(Some)
-            .map_err(|error| Error::with_source(ErrorKind::Io, "the token provider has no token", error))
+        let token = provider()
+            .await
+            .map_err(|error| Error::with_source(ErrorKind::Io, "the token provider has no token", error))?;
+        // Tokens come from files, and files end with a line feed.
+        let token = token.trim();
+        // The next one may be better: the file may be written just now.
+        let header = header(token).map_err(|error| error.retryable(true))?;
+        Ok(Some((token.to_owned(), header)))
     }
 }
 
 fn header(token: &str) -> Result<HeaderValue, Error> {
+    if token.is_empty() {
+        return Err(Error::new(ErrorKind::Config, "the token is empty"));
+    }
     // The cause is not kept: it may show a part of the token.
     let mut header = HeaderValue::try_from(format!("Bearer {token}"))
         .map_err(|_| Error::new(ErrorKind::Config, "the token has characters that a header cannot have"))?;
@@ -73,5 +85,40 @@ impl fmt::Debug for Token {
             Self::Fixed(_) => "fixed",
             Self::Provided(_) => "provided",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn provided(
+        token: &'static str,
+    ) -> (Result<Option<HeaderValue>, Error>, Result<Option<String>, Error>) {
+        let token = Token::provided(move || async move { Ok::<_, std::io::Error>(token.to_owned()) });
+        (token.header().await, token.next().await)
+    }
+
+    #[tokio::test]
+    async fn a_token_from_a_file_ends_with_a_line_feed() {
+        for token in ["abc", "abc\n", " abc\r\n"] {
+            let (header, next) = provided(token).await;
+            assert_eq!(header.expect("a token").expect("a token"), "Bearer abc");
+            assert_eq!(next.expect("a token").as_deref(), Some("abc"));
+            let header = Token::fixed(token).expect("a token").header().await;
+            assert_eq!(header.expect("a token").expect("a token"), "Bearer abc");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_provider_that_has_nonsense_now_may_have_a_token_later() {
+        for token in ["", "\n", "a\nb"] {
+            let (header, next) = provided(token).await;
+            for error in [header.expect_err("no token"), next.expect_err("no token")] {
+                assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Config, true));
+            }
+            let error = Token::fixed(token).expect_err("no token");
+            assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Config, false));
+        }
     }
 }

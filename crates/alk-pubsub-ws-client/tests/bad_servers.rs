@@ -6,7 +6,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use alk_pubsub_core::{ConnectionState, Dynamic, ErrorKind, EventTarget, PubSub};
-use alk_pubsub_ws_client::{Reconnect, WsClientEventTarget};
+use alk_pubsub_ws_client::{ErrorKind as ClientErrorKind, Reconnect, WsClientEventTarget};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use support::in_time;
@@ -16,6 +16,8 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 type Socket = WebSocketStream<TcpStream>;
 
@@ -173,6 +175,83 @@ async fn a_server_that_stops_reading_is_given_up_with_all_that_waits_for_it() {
     .await;
     assert_eq!(error.kind(), ErrorKind::Disconnected);
     connections(&mut accepted, 2).await;
+}
+
+#[tokio::test]
+async fn a_server_that_closes_without_hanging_up_is_heeded_at_once() {
+    let (told, mut answers) = mpsc::channel(10);
+    let (url, mut accepted) = server(move |mut socket| {
+        let told = told.clone();
+        async move {
+            let _ = socket.send(welcome()).await;
+            let frame = CloseFrame { code: CloseCode::Policy, reason: "moved".into() };
+            let _ = socket.send(Message::Close(Some(frame))).await;
+            while let Some(Ok(message)) = socket.next().await {
+                let _ = told.send(message).await;
+            }
+            std::future::pending::<()>().await;
+        }
+    })
+    .await;
+    // Nothing but the close frame says that the connection is over.
+    let minute = Duration::from_secs(120);
+    let target = WsClientEventTarget::builder(url).heartbeat(minute, minute).build().expect("a target");
+    connections(&mut accepted, 3).await;
+    let answer = in_time("an answer", answers.recv()).await.expect("the server is there");
+    assert!(answer.is_close(), "{answer:?}");
+    assert_ne!(target.state().current(), ConnectionState::Closed);
+}
+
+#[tokio::test]
+async fn the_code_and_reason_of_a_close_frame_are_told() {
+    let cases = [
+        (CloseCode::Policy, "too many bad frames", ClientErrorKind::Closed),
+        (CloseCode::Again, "", ClientErrorKind::Closed),
+        (CloseCode::Policy, "forbidden", ClientErrorKind::Refused),
+    ];
+    for (code, reason, kind) in cases {
+        let (url, _accepted) = server(move |mut socket| async move {
+            let _ = socket.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await;
+            std::future::pending::<()>().await;
+        })
+        .await;
+        let error = in_time("told", WsClientEventTarget::connect(url)).await.expect_err(reason);
+        let text = error.to_string();
+        assert_eq!(error.kind(), kind, "{text}");
+        assert_eq!(error.is_retryable(), kind == ClientErrorKind::Closed, "{text}");
+        assert!(text.contains(&code.to_string()) && text.contains(reason), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_names_no_subprotocol_is_no_hub_and_is_told_so_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("ws://{}/ws", listener.local_addr().expect("an address"));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                if let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await {
+                    while socket.next().await.is_some() {}
+                }
+            });
+        }
+    });
+    let error = in_time("told", WsClientEventTarget::connect(url)).await.expect_err("no hub");
+    assert_eq!((error.kind(), error.is_retryable()), (ClientErrorKind::Protocol, false));
+    assert!(error.to_string().contains("alk-pubsub.v1.json"), "{error}");
+}
+
+/// A server that knows JSON alone is spoken to in JSON.
+#[cfg(feature = "msgpack")]
+#[tokio::test]
+async fn whoever_wants_messagepack_offers_json_too() {
+    let (url, _accepted) = server(|mut socket| async move {
+        let _ = socket.send(welcome()).await;
+        while socket.next().await.is_some() {}
+    })
+    .await;
+    let target = WsClientEventTarget::builder(url).wire(alk_pubsub_ws_client::Wire::MsgPack);
+    in_time("connected", target.connect()).await.expect("connected");
 }
 
 #[tokio::test]

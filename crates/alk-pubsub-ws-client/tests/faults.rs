@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alk_pubsub_core::{Bounds, Delivery, Dynamic, PubSub};
-use alk_pubsub_testkit::{Proxy, Schedule};
+use alk_pubsub_testkit::{FaultCounts, Proxy, Schedule};
 use alk_pubsub_ws_client::{Reconnect, WsClientEventTarget};
 use serde_json::json;
 use support::{Hub, in_time};
@@ -40,12 +40,15 @@ async fn nothing_is_lost_in_silence_doubled_or_out_of_order() {
         sum.acknowledged += seen.acknowledged;
     }
     println!("{} schedules: {sum:?}", last - first + 1);
-    assert!(sum.faults > 0 && sum.gaps > 0 && sum.received > 0 && sum.acknowledged > 0);
+    let FaultCounts { cuts, delays, halves, stalls, .. } = sum.faults;
+    // A single schedule, run again by its seed, need not have all.
+    assert!(first == last || [cuts, delays, halves, stalls].iter().all(|count| *count > 20), "{sum:?}");
+    assert!(sum.gaps > 0 && sum.received > 0 && sum.acknowledged > 0, "{sum:?}");
 }
 
 #[derive(Debug, Default)]
 struct Seen {
-    faults: u64,
+    faults: FaultCounts,
     connections: u64,
     gaps: u64,
     received: u64,
@@ -115,8 +118,7 @@ async fn schedule(hub: &Hub, seed: u64) -> Seen {
     .await;
     hub.pubsub().publish("fault", &down, json!(EVENTS)).await.expect("in process");
 
-    let mut seen =
-        Seen { faults: proxy.faults(), connections: target.spoke_stats().connections, ..Seen::default() };
+    let mut seen = Seen { faults: proxy.faults(), ..Seen::default() };
     let mut expected = 0;
     let mut gap_before = false;
     while expected <= EVENTS {
@@ -137,6 +139,15 @@ async fn schedule(hub: &Hub, seed: u64) -> Seen {
             }
         }
     }
+
+    // One gap for each connection that was lost, and not one more.
+    seen.connections = target.spoke_stats().connections;
+    assert!(
+        seen.gaps < seen.connections,
+        "seed {seed}: {} gaps, {} connections",
+        seen.gaps,
+        seen.connections
+    );
 
     // What was acknowledged is there; what was not may be; nothing twice.
     hub.pubsub().publish("fault", &up, json!(EVENTS)).await.expect("in process");

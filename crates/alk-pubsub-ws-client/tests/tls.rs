@@ -98,23 +98,25 @@ async fn another_name_and_an_unknown_authority_are_refused() {
     let wrong_name = terminate(hub.address, authority.server("hub.example")).await;
     let right_name = terminate(hub.address, authority.server("localhost")).await;
     let cases = [
-        (wrong_name, Some(authority.client()), "NotValidForName"),
-        (right_name, Some(Authority::new().client()), "BadSignature"),
-        (right_name, None, "UnknownIssuer"),
+        (wrong_name, Some(authority.client()), &["NotValidForName"][..]),
+        // Authorities of one name: whether the name or the signature is looked at first is for rustls to decide.
+        (right_name, Some(Authority::new().client()), &["BadSignature", "UnknownIssuer"]),
+        (right_name, None, &["UnknownIssuer"]),
     ];
-    for (port, config, cause) in cases {
+    for (port, config, causes) in cases {
+        let of_the_platform = config.is_none();
         let mut target = WsClientEventTarget::builder(format!("wss://localhost:{port}/ws"));
         if let Some(config) = config {
             target = target.tls_config(config);
         }
-        let error = in_time("refused", target.connect()).await.expect_err(cause);
-        if error.kind() == ErrorKind::Config {
+        let error = in_time("refused", target.connect()).await.expect_err("refused");
+        if of_the_platform && error.kind() == ErrorKind::Config {
             println!("not applicable: {error}");
             continue;
         }
         assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Untrusted, false), "{error:?}");
         let shown = format!("{error:?}");
-        assert!(shown.contains(cause) || shown.contains("UnknownIssuer"), "{cause}: {shown}");
+        assert!(causes.iter().any(|cause| shown.contains(cause)), "{causes:?}: {shown}");
     }
     assert!(hub.server.ws_stats().opened == 0);
 }

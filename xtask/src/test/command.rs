@@ -7,6 +7,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use anyhow::{Context, Result, bail};
 
 use super::matrix::{self, Matrix};
+use super::peers;
 use super::redis_server;
 use super::tally::Tally;
 use crate::cargo;
@@ -18,6 +19,9 @@ use crate::workspace::Workspace;
 /// `redis-server` or `valkey-server` on PATH, or the one that the environment variable ALK_REDIS_SERVER names. If there
 /// is none it is installed with the machine's package manager (apt-get, dnf, apk, pacman or brew; through sudo where
 /// that is needed).
+///
+/// Tests with programs of others get Python's `websockets` and Node's `ws` in a folder below the target folder; `python3` and
+/// `npm` have to be there.
 ///
 /// A table says which target keeps which promise; then the schedules of a few threads are tried, with loom.
 ///
@@ -50,6 +54,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     command.env("ALK_REQUIRE_SERVERS", "1");
 
     let root = cargo::root()?;
+    if is_wanted(args, "alk-pubsub-ws-client") {
+        peers::provide(&mut command, &cargo::target_folder(&root)?);
+    }
     let results = matrix::folder(&root)?;
     command.env(matrix::VARIABLE, &results);
 
@@ -81,13 +88,26 @@ fn schedules(root: &Path) -> Result<Command> {
 fn cargo_test(args: &Args) -> Result<Command> {
     let mut command = cargo::resolving(&cargo::root()?, "test");
     command.args(["--all-features", "--no-fail-fast"]);
-    let mut for_cargo = args.rest.iter().take_while(|arg| *arg != "--");
     // Cargo takes `--workspace` to mean everything, whatever `-p` says.
-    if !for_cargo.any(|arg| arg.starts_with("-p") || arg.starts_with("--package")) {
+    if !for_cargo(args).any(|arg| is_choice(arg)) {
         command.arg("--workspace");
     }
     command.args(&args.rest);
     Ok(command)
+}
+
+fn for_cargo(args: &Args) -> impl Iterator<Item = &String> {
+    args.rest.iter().take_while(|arg| *arg != "--")
+}
+
+/// Whether an argument chooses a package.
+fn is_choice(arg: &str) -> bool {
+    arg.starts_with("-p") || arg.starts_with("--package")
+}
+
+/// Whether the tests of this package are to run.
+fn is_wanted(args: &Args, package: &str) -> bool {
+    !for_cargo(args).any(|arg| is_choice(arg)) || for_cargo(args).any(|arg| arg.ends_with(package))
 }
 
 /// Runs the command, hands its output on as it comes and adds up the results in it.
@@ -121,7 +141,7 @@ fn judge(tally: Tally, cargo_succeeded: bool) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::super::tally::Tally;
-    use super::{Args, cargo_test, judge};
+    use super::{Args, cargo_test, is_wanted, judge};
     use crate::cargo::shown;
 
     #[test]
@@ -132,6 +152,17 @@ mod tests {
         assert!(judge(Tally { failed: 1, ..good }, false).is_err());
         assert!(judge(Tally { skipped: 1, ..good }, true).is_err());
         assert!(judge(Tally::default(), true).is_err());
+    }
+
+    #[test]
+    fn peers_are_provided_where_they_are_needed() {
+        let wanted = |rest: &[&str]| {
+            let args = Args { no_install: false, rest: rest.iter().map(|&arg| arg.to_owned()).collect() };
+            is_wanted(&args, "alk-pubsub-ws-client")
+        };
+        assert!(wanted(&[]) && wanted(&["gap"]) && wanted(&["-p", "alk-pubsub-ws-client"]));
+        assert!(wanted(&["--package=alk-pubsub-ws-client"]));
+        assert!(!wanted(&["-p", "alk-pubsub-core"]));
     }
 
     #[test]

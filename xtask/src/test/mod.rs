@@ -3,6 +3,7 @@
 mod command;
 mod install;
 mod matrix;
+mod peers;
 mod redis_server;
 mod tally;
 

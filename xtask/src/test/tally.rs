@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// The sum of the `test result:` lines seen so far.
+/// The sum of the `test result:` lines seen so far, and of the tests that said `skipped: …` past libtest, which counts them as
+/// passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) passed: u64,
@@ -13,6 +14,10 @@ pub(crate) struct Tally {
 impl Tally {
     /// Adds what a line says, if it is one of libtest's results; any other line is none of our business.
     pub(crate) fn read_line(&mut self, line: &str) {
+        if line.starts_with("skipped: ") {
+            self.skipped += 1;
+            return;
+        }
         let Some(result) = line.trim_start().strip_prefix("test result: ") else { return };
         // "ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s"
         let counts = result.split_once(". ").map_or(result, |(_, counts)| counts);
@@ -57,10 +62,12 @@ mod tests {
             "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 7 filtered out; finished in 0.00s",
             "test result: FAILED. 10 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.20s",
             "12 passed; 12 failed",
+            "skipped: there is no python3",
+            "test skipped: ... ok",
         ] {
             tally.read_line(line);
         }
-        assert_eq!(tally, Tally { passed: 13, failed: 2, skipped: 1 });
-        assert_eq!(tally.to_string(), "13 passed, 2 failed, 1 skipped");
+        assert_eq!(tally, Tally { passed: 13, failed: 2, skipped: 2 });
+        assert_eq!(tally.to_string(), "13 passed, 2 failed, 2 skipped");
     }
 }

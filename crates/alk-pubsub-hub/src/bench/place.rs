@@ -69,7 +69,7 @@ impl Place {
 
 fn parts(hub: &HubUrl) -> Result<(String, u16, String), Error> {
     let wrong = || Error::Usage(format!("`{hub}` is no address of a hub"));
-    let uri: Uri = hub.as_str().parse().map_err(|_| wrong())?;
+    let uri: Uri = hub.secret().parse().map_err(|_| wrong())?;
     if uri.scheme_str() != Some("ws") {
         return Err(Error::Usage("`bench` speaks no TLS: measure the hub without it, by ws://".to_owned()));
     }

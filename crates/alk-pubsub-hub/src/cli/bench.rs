@@ -23,7 +23,14 @@ It ends with 0 when everybody received everything in order, apart from what the 
 #[command(after_help = EXAMPLES)]
 pub struct BenchArgs {
     /// The hub to load, without TLS [default: ws://127.0.0.1:7400/ws]
-    #[arg(long, env = "ALK_HUB_HUB", value_name = "URL", default_value_t, hide_default_value = true)]
+    #[arg(
+        long,
+        env = "ALK_HUB_HUB",
+        hide_env_values = true,
+        value_name = "URL",
+        default_value_t,
+        hide_default_value = true
+    )]
     pub hub: HubUrl,
 
     /// How listeners are connected. Event streams are looked for beside the WebSockets, at /events

@@ -1,10 +1,11 @@
 use std::ffi::OsString;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::bench::BenchArgs;
 use super::doctor::DoctorArgs;
+use super::hub_url::shown;
 use super::publish::PubArgs;
 use super::serve::ServeArgs;
 use super::subscribe::SubArgs;
@@ -37,7 +38,7 @@ impl Cli {
         I::Item: Into<OsString> + Clone,
     {
         let mut command = Self::command();
-        let matches = command.try_get_matches_from_mut(arguments)?;
+        let matches = command.try_get_matches_from_mut(arguments).map_err(without_secrets)?;
         let mut cli = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
         let remote = match &mut cli.command {
             Command::Pub(arguments) => &mut arguments.remote,
@@ -52,6 +53,19 @@ impl Cli {
             _ => Ok(cli),
         }
     }
+}
+
+/// An error about the address of a hub shows what was given, in which a token or a password may stand.
+fn without_secrets(mut error: clap::Error) -> clap::Error {
+    let is_hub =
+        |value: &ContextValue| matches!(value, ContextValue::String(name) if name.starts_with("--hub "));
+    if let (true, Some(ContextValue::String(given))) =
+        (error.get(ContextKind::InvalidArg).is_some_and(is_hub), error.get(ContextKind::InvalidValue))
+    {
+        let given = ContextValue::String(shown(given));
+        error.insert(ContextKind::InvalidValue, given);
+    }
+    error
 }
 
 /// What `alk-hub` can do.
@@ -153,6 +167,26 @@ mod tests {
         ] {
             let all = ["alk-hub"].iter().chain(arguments);
             assert_eq!(Cli::read(all).unwrap_err().exit_code(), 2, "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn what_may_hold_a_secret_is_shown_neither_in_help_nor_in_errors() {
+        let mut command = Cli::command();
+        for command in command.get_subcommands_mut() {
+            for argument in command.get_arguments() {
+                let name = argument.get_id().as_str();
+                if ["hub", "redis", "token"].contains(&name) {
+                    assert!(argument.is_hide_env_values_set(), "{} {name}", command.get_name());
+                }
+            }
+        }
+        for command in [&["sub", "a"][..], &["pub", "a", "b", "1"], &["doctor"], &["bench"]] {
+            for url in ["https://user:secret@h/ws", "http://h/ws?token=secret", "h?token=secret"] {
+                let error = Cli::read(["alk-hub"].iter().chain(command).chain(&["--hub", url])).unwrap_err();
+                assert_eq!(error.exit_code(), 2);
+                assert!(!error.to_string().contains("secret"), "{error}");
+            }
         }
     }
 

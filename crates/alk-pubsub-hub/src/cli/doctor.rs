@@ -25,7 +25,7 @@ pub struct DoctorArgs {
     pub prefix: String,
 
     /// Look at this hub [default: ws://127.0.0.1:7400/ws, unless --redis is given]
-    #[arg(long, env = "ALK_HUB_HUB", value_name = "URL")]
+    #[arg(long, env = "ALK_HUB_HUB", hide_env_values = true, value_name = "URL")]
     pub hub: Option<HubUrl>,
 
     /// Print one JSON object instead, for programs

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Where a hub's WebSockets are.
+/// Where a hub's WebSockets are. Shown without user, password and what stands behind a `?`: tokens may be there.
 ///
 /// ```
 /// use alk_pubsub_hub::HubUrl;
@@ -10,12 +10,30 @@ use std::str::FromStr;
 /// assert_eq!(url.to_string(), "ws://hub.example:7400/ws");
 /// # Ok::<(), String>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct HubUrl(String);
 
 impl HubUrl {
-    pub(crate) fn as_str(&self) -> &str {
+    /// All of it: not for logs or messages.
+    pub(crate) fn secret(&self) -> &str {
         &self.0
+    }
+}
+
+/// What of a text that was meant as a URL may be shown to anybody.
+pub(super) fn shown(text: &str) -> String {
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), text),
+    };
+    let path = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(path);
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    match authority.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}{host}{path}"),
+        // A password with a character that somebody forgot to escape, or a parameter with an `@`: who knows.
+        None if rest.contains('@') => format!("{scheme}…"),
+        None => format!("{scheme}{authority}{path}"),
     }
 }
 
@@ -38,8 +56,8 @@ impl FromStr for HubUrl {
     }
 }
 
-fn host(rest: &str) -> &str {
-    rest.split('/').next().unwrap_or_default()
+fn host(rest: &str) -> String {
+    shown(rest).split('/').next().unwrap_or_default().to_owned()
 }
 
 impl Default for HubUrl {
@@ -51,7 +69,13 @@ impl Default for HubUrl {
 
 impl fmt::Display for HubUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&shown(&self.0))
+    }
+}
+
+impl fmt::Debug for HubUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -72,6 +96,29 @@ mod tests {
             let message = text.parse::<HubUrl>().unwrap_err();
             assert!(message.contains(hint), "{text}: {message}");
         }
-        assert_eq!("wss://h/hub".parse::<HubUrl>().unwrap().as_str(), "wss://h/hub");
+        assert_eq!("wss://h/hub".parse::<HubUrl>().unwrap().secret(), "wss://h/hub");
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        for (url, shown) in [
+            ("ws://127.0.0.1:7400/ws", "ws://127.0.0.1:7400/ws"),
+            ("wss://h/ws?token=secret", "wss://h/ws"),
+            ("wss://h?token=secret", "wss://h"),
+            ("wss://user:secret@h:1/ws", "wss://h:1/ws"),
+            ("wss://user:sec@ret@h", "wss://h/ws"),
+            ("wss://user:sec/ret@h/ws", "wss://…"),
+            ("wss://user:sec?ret@h/ws", "wss://…"),
+            ("wss://h/ws?token=sec@ret", "wss://…"),
+            ("wss://h/ws#secret", "wss://h/ws"),
+        ] {
+            let url: HubUrl = url.parse().unwrap();
+            assert_eq!(url.to_string(), shown);
+            assert_eq!(format!("{url:?}"), shown);
+        }
+        for text in ["http://user:secret@h/ws", "https://h?token=secret", "user:secret@h", "h?token=secret"] {
+            let message = text.parse::<HubUrl>().unwrap_err();
+            assert!(!message.contains("secret"), "{text}: {message}");
+        }
     }
 }

@@ -13,7 +13,7 @@ Examples:
   alk-hub sub '*' --hub ws://one/ws | alk-hub pub --envelopes --hub ws://two/ws
 
 It ends with 0 when the hub has taken all events, and with 1 when one was refused or the connection was lost; the message
-names the line. Lines before that one were published.";
+names the line. Lines before that one were published, and so may be some behind it that were on their way: it says how many.";
 
 /// The options of `alk-hub pub`.
 #[derive(Debug, Clone, Args)]

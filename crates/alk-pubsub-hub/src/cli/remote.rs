@@ -13,7 +13,13 @@ pub(super) const PREFIX: &str = "alk:events:";
 #[derive(Debug, Clone, Args)]
 pub struct RemoteArgs {
     /// The hub to talk to [default: ws://127.0.0.1:7400/ws]
-    #[arg(long, env = "ALK_HUB_HUB", value_name = "URL", help_heading = "Whom to talk to")]
+    #[arg(
+        long,
+        env = "ALK_HUB_HUB",
+        hide_env_values = true,
+        value_name = "URL",
+        help_heading = "Whom to talk to"
+    )]
     pub hub: Option<HubUrl>,
 
     /// Talk to Redis instead, and so to all hubs behind which it stands
@@ -35,6 +41,16 @@ pub struct RemoteArgs {
         help_heading = "Whom to talk to"
     )]
     pub prefix: String,
+
+    /// The token to connect with, where the hub wants one. Where others see what processes run: in the environment
+    #[arg(
+        long,
+        env = "ALK_HUB_TOKEN",
+        hide_env_values = true,
+        value_name = "TOKEN",
+        help_heading = "Whom to talk to"
+    )]
+    pub token: Option<String>,
 
     /// Trust hubs with certificates from the authorities in this PEM file, instead of those that the system trusts
     #[arg(long, env = "ALK_HUB_CA_FILE", value_name = "FILE", help_heading = "Whom to talk to")]

@@ -28,7 +28,7 @@ pub(super) async fn examine(url: &HubUrl, findings: &mut Vec<Finding>) {
             "Is `alk-hub serve` running there, and may this machine reach it? A hub with --tls-cert is wss://.",
         ),
     });
-    let target = match WsClientEventTarget::connect(url.as_str()).await {
+    let target = match WsClientEventTarget::connect(url.secret()).await {
         Ok(target) => target,
         Err(error) => {
             findings.push(Finding::fail(

@@ -28,7 +28,7 @@ pub(super) async fn readiness(url: &HubUrl) -> Result<(u16, String), Error> {
 }
 
 async fn ask(url: &HubUrl) -> Result<(u16, String), Error> {
-    let uri: Uri = url.as_str().parse()?;
+    let uri: Uri = url.secret().parse()?;
     let tls = uri.scheme_str() == Some("wss");
     let authority = uri.authority().ok_or("it names no host")?;
     let host = authority.host().trim_matches(['[', ']']);

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::io::{IsTerminal, Read, Write, stderr};
 use std::sync::Arc;
 
@@ -23,11 +24,12 @@ pub(crate) async fn publish(arguments: PubArgs) -> Result<(), Error> {
         Some(Ok(topic)) if text => Format::Text(topic),
         Some(Ok(topic)) => Format::Json(topic),
     };
+    let sent = Cell::new(false);
     let work = async {
         match payload {
             Some(payload) => {
                 let event = payload_event(&format, payload).await?;
-                one(event, remote::connect(remote).await?).await
+                one(event, remote::connect(remote).await?, &sent).await
             }
             None => {
                 let batches =
@@ -37,7 +39,14 @@ pub(crate) async fn publish(arguments: PubArgs) -> Result<(), Error> {
             }
         }
     };
-    let interrupted = || Error::Failed("interrupted before anything was published".to_owned());
+    let interrupted = || {
+        let so_far = if sent.get() {
+            "interrupted; whether the event was published is not known"
+        } else {
+            "interrupted before anything was published"
+        };
+        Error::Failed(so_far.to_owned())
+    };
     let lines = tokio::select! {
         done = work => done?,
         _ = signals.next() => return Err(interrupted()),
@@ -69,7 +78,8 @@ async fn payload_event(format: &Format, payload: String) -> Result<Event, Error>
         .map_err(|error| Error::Failed(format!("what stands in standard input cannot be published: {error}")))
 }
 
-async fn one<T>(event: Event, target: Arc<dyn EventTarget>) -> Result<Option<T>, Error> {
+async fn one<T>(event: Event, target: Arc<dyn EventTarget>, sent: &Cell<bool>) -> Result<Option<T>, Error> {
+    sent.set(true);
     let published = target.dispatch_event(event).await;
     let published = published.map_err(|source| Error::Refused { doing: "publish".to_owned(), source })?;
     if stderr().is_terminal() {
@@ -115,7 +125,7 @@ async fn many(
     let rest = tokio::select! {
         rest = window.rest() => rest,
         // Twice: somebody means it.
-        _ = signals.next() => Err(Failure { line: 0, error: alk_pubsub::Error::closed() }),
+        _ = signals.next() => Err(Failure { line: 0, error: alk_pubsub::Error::closed(), unsent: false }),
     };
     let published = window.published;
     progress.finish(published);
@@ -123,9 +133,11 @@ async fn many(
     match (rest, stop) {
         (Err(Failure { line: 0, .. }), _) => Err(Error::Failed(format!("ended at once; {so_far} at least"))),
         // The earlier line is the one to tell of.
-        (Err(Failure { line, error }), _) => {
-            let doubt = if error.is_retryable() { "; whether this one was is not known" } else { "" };
-            Err(Error::Failed(format!("line {line}: {}\n{so_far}{doubt}", described(&error))))
+        (Err(Failure { line, error, unsent }), _) => {
+            let doubt =
+                if error.is_retryable() && !unsent { "; whether this one was is not known" } else { "" };
+            let behind = window.behind(line).map(|text| format!("\n{text}")).unwrap_or_default();
+            Err(Error::Failed(format!("line {line}: {}\n{so_far}{doubt}{behind}", described(&error))))
         }
         (Ok(()), Stop::Line(line, error)) => Err(Error::Failed(format!("line {line}: {error}\n{so_far}"))),
         (Ok(()), Stop::Read(Broken::TooLong(line))) => {

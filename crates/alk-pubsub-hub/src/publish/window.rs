@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
-use alk_pubsub::{Error, Event, EventTarget, Published, TargetFuture};
+use alk_pubsub::{ConnectionState, Error, Event, EventTarget, Published, StateWatch, TargetFuture};
 
 /// How many events may be on their way.
 const MOST_EVENTS: usize = 2048;
@@ -16,6 +16,7 @@ const MOST_BYTES: usize = 4 << 20;
 /// Publishes events in order, many at a time, and waits for the answer to each.
 pub(super) struct Window {
     target: Arc<dyn EventTarget>,
+    state: StateWatch,
     waiting: VecDeque<Waiting>,
     bytes: usize,
     /// Events that were taken.
@@ -24,6 +25,12 @@ pub(super) struct Window {
     pub(super) receivers: Option<u64>,
     /// The first that was not.
     failure: Option<Failure>,
+    /// The line that was published last.
+    last: u64,
+    /// How many events were taken behind the first that was not.
+    behind: u64,
+    /// Of how many behind it nobody knows.
+    unknown: u64,
 }
 
 /// An event that was not taken, or may not have been.
@@ -31,17 +38,31 @@ pub(super) struct Window {
 pub(super) struct Failure {
     pub(super) line: u64,
     pub(super) error: Error,
+    /// It has not even been sent.
+    pub(super) unsent: bool,
 }
 
 struct Waiting {
     line: u64,
+    unsent: bool,
     bytes: usize,
     answer: TargetFuture<Result<Published, Error>>,
 }
 
 impl Window {
     pub(super) fn new(target: Arc<dyn EventTarget>) -> Self {
-        Self { target, waiting: VecDeque::new(), bytes: 0, published: 0, receivers: None, failure: None }
+        Self {
+            state: target.state(),
+            target,
+            waiting: VecDeque::new(),
+            bytes: 0,
+            published: 0,
+            receivers: None,
+            failure: None,
+            last: 0,
+            behind: 0,
+            unknown: 0,
+        }
     }
 
     /// Whether nothing is on its way.
@@ -61,9 +82,19 @@ impl Window {
             self.answered().await;
         }
         if !self.has_failed() {
-            let answer = self.target.dispatch_event(event);
+            let mut answer = self.target.dispatch_event(event);
+            let mut unsent = false;
+            if self.state.current() != ConnectionState::Connected {
+                // What is refused before anybody else had a turn has not got as far as a connection.
+                let refused = Pin::new(&mut answer).poll(&mut Context::from_waker(Waker::noop()));
+                if let Poll::Ready(refused) = refused {
+                    unsent = refused.is_err();
+                    answer = TargetFuture::ready(refused);
+                }
+            }
+            self.last = line;
             self.bytes += bytes;
-            self.waiting.push_back(Waiting { line, bytes, answer });
+            self.waiting.push_back(Waiting { line, unsent, bytes, answer });
         }
     }
 
@@ -78,21 +109,36 @@ impl Window {
                     Poll::Pending => return Poll::Pending,
                 };
                 some = true;
-                let Some(Waiting { line, bytes, .. }) = self.waiting.pop_front() else { break };
+                let Some(Waiting { line, unsent, bytes, .. }) = self.waiting.pop_front() else { break };
                 self.bytes -= bytes;
                 match answer {
                     Ok(published) => {
                         self.published += 1;
+                        self.behind += u64::from(self.failure.is_some());
                         self.receivers = published.known_receivers();
                     }
-                    Err(error) => {
-                        self.failure.get_or_insert(Failure { line, error });
+                    Err(error) if self.failure.is_some() => {
+                        self.unknown += u64::from(error.is_retryable() && !unsent);
                     }
+                    Err(error) => self.failure = Some(Failure { line, error, unsent }),
                 }
             }
             Poll::Ready(())
         })
         .await;
+    }
+
+    /// What became of the lines behind the one that failed, if some were on their way already: whoever publishes the rest again
+    /// is to know of them.
+    pub(super) fn behind(&self, line: u64) -> Option<String> {
+        let doubt = match self.unknown {
+            0 => String::new(),
+            unknown => format!("; of {unknown} it is not known"),
+        };
+        (self.behind + self.unknown > 0).then(|| {
+            let (first, last, behind) = (line + 1, self.last, self.behind);
+            format!("of lines {first} to {last}, which were on their way, {behind} were published{doubt}")
+        })
     }
 
     /// Waits for all answers that are still to come. Whether all events were taken.

@@ -1,4 +1,4 @@
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
 use alk_pubsub::redis::RedisEventTarget;
@@ -14,16 +14,19 @@ const QUEUE_BYTES: usize = 64 << 20;
 
 /// Connects; what is lost later is made again.
 pub(crate) async fn connect(arguments: RemoteArgs) -> Result<Arc<dyn EventTarget>, Error> {
-    let RemoteArgs { hub, redis, prefix, ca_file } = arguments;
+    let RemoteArgs { hub, redis, prefix, ca_file, token } = arguments;
     if let Some(url) = redis {
         return Ok(Arc::new(connect_redis(&url, prefix).await?));
     }
     let url = hub.unwrap_or_default();
-    let mut builder = WsClientEventTarget::builder(url.as_str()).queue_bytes(QUEUE_BYTES);
+    let mut builder = WsClientEventTarget::builder(url.secret()).queue_bytes(QUEUE_BYTES);
     if let Some(file) = ca_file {
         let pem = std::fs::read(&file)
             .map_err(|error| Error::Usage(format!("cannot read {}: {error}", file.display())))?;
         builder = builder.root_certificates(&pem);
+    }
+    if let Some(token) = token {
+        builder = builder.bearer_token(token);
     }
     match builder.connect().await {
         Ok(target) => Ok(Arc::new(target)),
@@ -64,15 +67,17 @@ pub(crate) async fn why_lost(target: &dyn EventTarget) -> String {
 /// Says on standard error when the connection is lost, and when it is back. For ever.
 pub(crate) async fn tell_losses(mut state: StateWatch) {
     let mut lost = false;
+    // There may be a line that says how far it is.
+    let clear = if std::io::stderr().is_terminal() { "\r\x1b[K" } else { "" };
     loop {
         match state.changed().await {
             ConnectionState::Reconnecting if !lost => {
                 lost = true;
-                let _ = writeln!(std::io::stderr(), "alk-hub: the connection is lost; trying again");
+                let _ = writeln!(std::io::stderr(), "{clear}alk-hub: the connection is lost; trying again");
             }
             ConnectionState::Connected if lost => {
                 lost = false;
-                let _ = writeln!(std::io::stderr(), "alk-hub: connected again");
+                let _ = writeln!(std::io::stderr(), "{clear}alk-hub: connected again");
             }
             _ => {}
         }

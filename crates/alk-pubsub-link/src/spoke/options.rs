@@ -2,6 +2,14 @@ use std::time::Duration;
 
 use alk_pubsub_core::DEFAULT_SUBSCRIBE_TIMEOUT;
 
+use crate::error::{Error, ErrorKind};
+
+/// The most that a time may be. A clock can be set so far ahead, and nobody waits that long.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// The least that lies between two attempts or two signs of life: anything shorter is a loop that only burns.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 /// How a spoke keeps its link.
 ///
 /// ```
@@ -121,6 +129,45 @@ impl SpokeOptions {
         self.max_bad_frames = frames;
         self
     }
+
+    /// Whether all of it can work: no time is longer than ten years; the heartbeat and the delays between attempts are not
+    /// shorter than a millisecond. A link takes the nearest value that can work.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`], with the name of what cannot work.
+    pub fn check(&self) -> Result<(), Error> {
+        let mut wrong = None;
+        self.clone().each_time(|name, time, least| {
+            if *time > LONGEST || *time < least {
+                wrong.get_or_insert((name, *time));
+            }
+        });
+        match wrong {
+            None => Ok(()),
+            Some((name, time)) => Err(Error::new(
+                ErrorKind::Config,
+                format!("{name} cannot be {time:?}: a link cannot wait so"),
+            )),
+        }
+    }
+
+    /// The nearest that can work.
+    pub(super) fn clamped(mut self) -> Self {
+        self.each_time(|_, time, least| *time = (*time).clamp(least, LONGEST));
+        self
+    }
+
+    fn each_time(&mut self, mut each: impl FnMut(&'static str, &mut Duration, Duration)) {
+        each("connect_timeout", &mut self.connect_timeout, Duration::ZERO);
+        each("the reconnect policy's min_delay", &mut self.reconnect.min_delay, SHORTEST);
+        each("the reconnect policy's max_delay", &mut self.reconnect.max_delay, SHORTEST);
+        each("the heartbeat's interval", &mut self.heartbeat, SHORTEST);
+        each("the heartbeat's timeout", &mut self.heartbeat_timeout, SHORTEST);
+        each("subscribe_timeout", &mut self.subscribe_timeout, Duration::ZERO);
+        each("publish_timeout", &mut self.publish_timeout, Duration::ZERO);
+        each("close_timeout", &mut self.close_timeout, Duration::ZERO);
+    }
 }
 
 impl Default for SpokeOptions {
@@ -174,5 +221,37 @@ impl Reconnect {
 impl Default for Reconnect {
     fn default() -> Self {
         Self { min_delay: Duration::from_millis(100), max_delay: Duration::from_secs(10), max_attempts: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_that_cannot_work_are_named_and_brought_within_bounds() {
+        let options = SpokeOptions::default;
+        let (zero, max) = (Duration::ZERO, Duration::MAX);
+        let second = Duration::from_secs(1);
+        let cases = [
+            ("connect_timeout", options().connect_timeout(max)),
+            ("min_delay", options().reconnect(Reconnect::default().min_delay(zero))),
+            ("max_delay", options().reconnect(Reconnect::default().max_delay(zero))),
+            ("max_delay", options().reconnect(Reconnect::default().max_delay(max))),
+            ("interval", options().heartbeat(zero, second)),
+            ("interval", options().heartbeat(max, second)),
+            ("timeout", options().heartbeat(second, max)),
+            ("subscribe_timeout", options().subscribe_timeout(max)),
+            ("publish_timeout", options().publish_timeout(max)),
+            ("close_timeout", options().close_timeout(max)),
+        ];
+        for (name, options) in cases {
+            let error = options.check().expect_err(name);
+            assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Config, false));
+            assert!(error.to_string().contains(name), "{error}");
+            options.clamped().check().expect("it can work");
+        }
+        options().check().expect("the defaults can work");
+        options().connect_timeout(zero).check().expect("in vain, but it can");
     }
 }

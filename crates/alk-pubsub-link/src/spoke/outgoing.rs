@@ -26,6 +26,8 @@ pub(super) struct Publishes {
     queue: VecDeque<Outgoing>,
     queued_bytes: usize,
     unanswered: HashMap<u64, Unanswered>,
+    /// The largest number that was sent.
+    newest: u64,
 }
 
 impl Unanswered {
@@ -64,9 +66,20 @@ impl Publishes {
         self.queued_bytes -= bytes;
         let number = answer.map(|(number, answer)| {
             self.unanswered.insert(number, Unanswered { answer, _room: room });
+            self.newest = self.newest.max(number);
             number
         });
         Some((event, number))
+    }
+
+    /// The number up to which publishes were sent, if any of them waits for its answer.
+    pub(super) fn awaited(&self) -> Option<u64> {
+        (!self.unanswered.is_empty()).then_some(self.newest)
+    }
+
+    /// Whether a publish up to this number waits for its answer.
+    pub(super) fn awaits(&self, number: u64) -> bool {
+        self.unanswered.keys().any(|unanswered| *unanswered <= number)
     }
 
     pub(super) fn answered(&mut self, number: u64) -> Option<Unanswered> {

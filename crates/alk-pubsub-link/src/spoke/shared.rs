@@ -52,6 +52,8 @@ pub(super) struct Core {
     pub(super) effects: Vec<Effect>,
     /// Whether published events are sent: from the moment at which all interests are active again.
     pub(super) flowing: bool,
+    /// Whether events were lost with the last connection of which nobody else was told.
+    lost: bool,
     confirms: HashMap<Interest, Vec<oneshot::Sender<Result<(), Error>>>>,
     phase: Phase,
     wire: Wire,
@@ -75,6 +77,7 @@ impl Shared {
             publishes: Publishes::default(),
             effects: Vec::new(),
             flowing: false,
+            lost: false,
             confirms: HashMap::new(),
             phase: Phase::Open,
             wire: Wire::default(),
@@ -203,7 +206,12 @@ impl Shared {
             core.flowing = false;
             core.effects.clear();
             core.machine.disconnected();
-            core.publishes.disconnected(keep)
+            let open = core.publishes.open();
+            let unsent = core.publishes.disconnected(keep);
+            // Whoever closes is told of everything, also of what its publishers were told of.
+            let closing = matches!(core.phase, Phase::Closing(_));
+            core.lost |= unsent > 0 || (closing && core.publishes.open() < open);
+            unsent
         };
         self.count_unsent(unsent);
         self.state.send_if_modified(|state| {
@@ -217,12 +225,20 @@ impl Shared {
 
     /// The task has ended: for good, and for this reason. `result` is for those who wait for the end.
     pub(super) fn end(&self, error: &Error, result: Result<(), Error>) {
-        let (confirms, unsent) = {
+        let (confirms, unsent, lost) = {
             let core = &mut *self.lock();
             core.phase = Phase::Ended(error.clone());
             core.machine.disconnected();
             core.effects.clear();
-            (std::mem::take(&mut core.confirms), core.publishes.end(error))
+            let lost = core.lost || core.publishes.open() > 0;
+            (std::mem::take(&mut core.confirms), core.publishes.end(error), lost)
+        };
+        let result = match result {
+            Ok(()) if lost => Err(Error::new(
+                ErrorKind::Disconnected,
+                "events that were published were lost with the connection to the hub",
+            )),
+            result => result,
         };
         for waiting in confirms.into_values().flatten() {
             drop(waiting.send(Err(error.clone())));
@@ -231,6 +247,11 @@ impl Shared {
         self.room.close();
         self.set_state(ConnectionState::Closed);
         self.ended.send_replace(Some(result));
+    }
+
+    /// Events that nobody waits for were given to a connection, and did not all get to the hub.
+    pub(super) fn lost(&self) {
+        self.lock().lost = true;
     }
 
     /// The error of a link that was closed before everything was sent.
@@ -305,6 +326,15 @@ impl Core {
                 waiting.push(sender);
                 Ok(Some(receiver))
             }
+        }
+    }
+
+    /// There is a connection on which published events are sent.
+    pub(super) fn settled(&mut self) {
+        self.flowing = true;
+        if matches!(self.phase, Phase::Open) {
+            // What was lost before is an earlier story than that of whoever closes it later.
+            self.lost = false;
         }
     }
 

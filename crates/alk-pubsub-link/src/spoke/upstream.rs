@@ -50,6 +50,7 @@ pub struct LinkUpstream {
 /// # });
 /// ```
 pub fn connect(connector: impl Connector, options: SpokeOptions) -> LinkEventTarget {
+    let options = options.clamped();
     let subscribe_timeout = options.subscribe_timeout;
     let make = |router| LinkUpstream::new(router, connector, options);
     LinkEventTarget::with_subscribe_timeout(make, subscribe_timeout)
@@ -77,7 +78,7 @@ impl LinkUpstream {
     ///
     /// Outside of a Tokio runtime.
     pub fn new(router: Router, connector: impl Connector, options: SpokeOptions) -> Self {
-        let shared = Arc::new(Shared::new(options));
+        let shared = Arc::new(Shared::new(options.clamped()));
         drop(tokio::spawn(task::run(shared.clone(), router, connector)));
         Self { shared }
     }
@@ -180,10 +181,16 @@ impl Upstream for LinkUpstream {
                 answered(answer).await
             });
             published.await.unwrap_or_else(|_| {
-                Err(Error::new(
-                    ErrorKind::Timeout,
-                    format!("the hub did not answer the publish within {limit:?}"),
-                ))
+                // What was sent on a connection that is gone has been answered, so this one waits for the next.
+                let message = if shared.lock().machine.is_welcome() {
+                    format!("the hub did not answer the publish within {limit:?}")
+                } else {
+                    format!(
+                        "there was no connection to the hub within {limit:?}; the event is kept, and may still be sent when \
+                         there is one"
+                    )
+                };
+                Err(Error::new(ErrorKind::Timeout, message))
             })
         })
     }

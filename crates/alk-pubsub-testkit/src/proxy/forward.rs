@@ -14,7 +14,28 @@ const PIECE: usize = 4096;
 pub(super) struct Faults {
     pub(super) schedule: Schedule,
     pub(super) healthy: AtomicBool,
-    pub(super) count: AtomicU64,
+    pub(super) counters: Counters,
+}
+
+/// How many faults there were of each kind.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) cuts: AtomicU64,
+    pub(super) delays: AtomicU64,
+    pub(super) halves: AtomicU64,
+    pub(super) stalls: AtomicU64,
+}
+
+impl Counters {
+    fn count(&self, fault: Fault) {
+        let counter = match fault {
+            Fault::Cut => &self.cuts,
+            Fault::Delay(_) => &self.delays,
+            Fault::Halve => &self.halves,
+            Fault::Stall => &self.stalls,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// Passes bytes on, with faults, until one end is closed or a fault ends it.
@@ -34,7 +55,7 @@ pub(super) async fn forward(
                 return;
             }
             bytes = after;
-            faults.count.fetch_add(1, Ordering::Relaxed);
+            faults.counters.count(fault);
             match fault {
                 Fault::Cut => return,
                 Fault::Halve => {

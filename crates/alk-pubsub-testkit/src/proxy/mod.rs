@@ -6,4 +6,4 @@ mod random;
 mod server;
 
 pub use fault::{Fault, Schedule};
-pub use server::Proxy;
+pub use server::{FaultCounts, Proxy};

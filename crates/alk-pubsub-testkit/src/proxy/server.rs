@@ -2,7 +2,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::future::select;
 use tokio::net::{TcpListener, TcpStream};
@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::fault::Schedule;
-use super::forward::{Faults, forward};
+use super::forward::{Counters, Faults, forward};
 
 /// A proxy in front of a server, with faults. Dropping it ends it and its connections.
 ///
@@ -32,6 +32,29 @@ pub struct Proxy {
     task: JoinHandle<()>,
 }
 
+/// How many faults there were of each kind, see [`Proxy::faults`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct FaultCounts {
+    /// See [`Fault::Cut`](super::Fault::Cut).
+    pub cuts: u64,
+    /// See [`Fault::Delay`](super::Fault::Delay).
+    pub delays: u64,
+    /// See [`Fault::Halve`](super::Fault::Halve).
+    pub halves: u64,
+    /// See [`Fault::Stall`](super::Fault::Stall).
+    pub stalls: u64,
+}
+
+impl std::ops::AddAssign for FaultCounts {
+    fn add_assign(&mut self, more: Self) {
+        self.cuts += more.cuts;
+        self.delays += more.delays;
+        self.halves += more.halves;
+        self.stalls += more.stalls;
+    }
+}
+
 struct Shared {
     server: SocketAddr,
     faults: Faults,
@@ -49,7 +72,7 @@ impl Proxy {
     pub async fn start(server: SocketAddr, schedule: Schedule) -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let faults = Faults { schedule, healthy: AtomicBool::new(false), count: AtomicU64::new(0) };
+        let faults = Faults { schedule, healthy: AtomicBool::new(false), counters: Counters::default() };
         let generation = watch::Sender::new(0);
         let shared = Arc::new(Shared { server, faults, down: AtomicBool::new(false), generation });
         let task = tokio::spawn(accept(listener, shared.clone()));
@@ -62,10 +85,13 @@ impl Proxy {
         self.address
     }
 
-    /// How many faults of the schedule there were.
+    /// How many faults of the schedule there were, of each kind.
     #[must_use]
-    pub fn faults(&self) -> u64 {
-        self.shared.faults.count.load(Ordering::Relaxed)
+    pub fn faults(&self) -> FaultCounts {
+        let Counters { cuts, delays, halves, stalls } = &self.shared.faults.counters;
+        let [cuts, delays, halves, stalls] =
+            [cuts, delays, halves, stalls].map(|counter| counter.load(Ordering::Relaxed));
+        FaultCounts { cuts, delays, halves, stalls }
     }
 
     /// Ends the connections there are; those that follow have no faults.

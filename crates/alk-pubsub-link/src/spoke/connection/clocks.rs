@@ -31,6 +31,9 @@ pub(super) struct Clocks {
     /// While the pipe takes nothing: when that is too long.
     stalled: Option<Alarm>,
     patience: Duration,
+    /// When publishes up to this number must have been answered.
+    answers: Option<(Alarm, u64)>,
+    answer_patience: Duration,
     closing: Option<Alarm>,
 }
 
@@ -54,6 +57,9 @@ impl Clocks {
             retry: None,
             stalled: None,
             patience: options.heartbeat + options.heartbeat_timeout,
+            answers: None,
+            // Whoever published is told by its own, shorter clock. A hub that waits for its Redis is not left for that.
+            answer_patience: options.publish_timeout.max(options.heartbeat + options.heartbeat_timeout),
             closing: None,
         }
     }
@@ -87,6 +93,17 @@ impl Clocks {
         }
     }
 
+    /// Publishes up to this number wait for their answers. What is not answered keeps its room, so a hub that never answers
+    /// would leave none. One alarm for all that were sent meanwhile: it is set anew when it is over, not with each publish.
+    pub(super) fn awaiting(&mut self, number: u64, cx: &mut Context<'_>) {
+        if self.answers.is_none() {
+            let mut alarm = alarm(self.answer_patience);
+            // Registers the task.
+            let _ = alarm.as_mut().poll(cx);
+            self.answers = Some((alarm, number));
+        }
+    }
+
     /// Ready at the deadline of a link that is closing.
     pub(super) fn closing(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
         let closing = self.closing.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
@@ -102,6 +119,19 @@ impl<P: Pipe> Connection<'_, P> {
         {
             self.clocks.retry = None;
             self.shared.lock().machine.retry();
+        }
+        if let Some((alarm, number)) = &mut self.clocks.answers
+            && alarm.as_mut().poll(cx).is_ready()
+        {
+            let number = *number;
+            self.clocks.answers = None;
+            let core = self.shared.lock();
+            if core.publishes.awaits(number) {
+                return Err(timeout("the hub does not answer what is published"));
+            }
+            if let Some(number) = core.publishes.awaited() {
+                self.clocks.awaiting(number, cx);
+            }
         }
         while let Some(heartbeat) = &mut self.clocks.heartbeat
             && let Poll::Ready(beat) = heartbeat.poll(cx)

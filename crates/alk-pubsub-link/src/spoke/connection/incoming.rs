@@ -68,10 +68,8 @@ impl<P: Pipe> Connection<'_, P> {
                 }
                 Effect::Ended(interest, error) => self.ended(&interest, &error),
                 Effect::Expiring(after) => self.expiring(after),
-                Effect::Refreshed(expires) => tracing::debug!(?expires, "the hub has taken the new token"),
-                Effect::NotRefreshed { code, message } => {
-                    tracing::warn!(code, message, "the hub does not take the new token");
-                }
+                Effect::Refreshed(expires) => self.refreshed(expires),
+                Effect::NotRefreshed { code, message } => self.not_refreshed(&code, &message),
                 Effect::Published(number, result) => {
                     let unanswered = self.shared.lock().publishes.answered(number);
                     match unanswered {
@@ -119,7 +117,7 @@ impl<P: Pipe> Connection<'_, P> {
         add(&self.shared.counters.connections, 1);
         self.clocks.settled();
         self.shared.set_failure(None);
-        self.shared.lock().flowing = true;
+        self.shared.lock().settled();
         self.shared.set_state(ConnectionState::Connected);
     }
 

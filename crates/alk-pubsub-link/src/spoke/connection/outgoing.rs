@@ -2,7 +2,7 @@ use std::task::{Context, Poll};
 
 use alk_pubsub_core::Event;
 
-use super::run::{Connection, Outcome};
+use super::run::{Connection, Outcome, Unheard};
 use crate::frame::Control;
 use crate::pipe::{Frames, Pipe, prefixed};
 use crate::spoke::shared::{max_event_bytes, too_large};
@@ -33,7 +33,7 @@ impl<P: Pipe> Connection<'_, P> {
             if !std::mem::replace(&mut self.was_ready, true) {
                 self.clocks.flowing();
             }
-            more = self.fill()?;
+            more = self.fill(cx)?;
             if !self.batch.is_empty() {
                 let frames = Frames::from_prefixed(std::mem::take(&mut self.batch).into());
                 self.pipe.send(frames).map_err(Outcome::Lost)?;
@@ -48,17 +48,19 @@ impl<P: Pipe> Connection<'_, P> {
         match self.pipe.poll_flush(cx) {
             Poll::Ready(flushed) => {
                 self.clocks.flowing();
-                flushed.map_err(Outcome::Lost)
+                flushed.map_err(Outcome::Lost)?;
+                self.unheard.on_its_way = false;
+                Ok(())
             }
             Poll::Pending => self.clocks.stalled(cx),
         }
     }
 
     /// Fills the batch with what changed and what was published; whether there may be more.
-    fn fill(&mut self) -> Result<bool, Outcome> {
+    fn fill(&mut self, cx: &mut Context<'_>) -> Result<bool, Outcome> {
         let mut effects = std::mem::take(&mut self.effects);
         let mut events = Vec::new();
-        let (max, more) = {
+        let (max, more, awaited) = {
             let core = &mut *self.shared.lock();
             effects.append(&mut core.effects);
             core.machine.ask(&mut effects);
@@ -70,8 +72,12 @@ impl<P: Pipe> Connection<'_, P> {
                 events.push((event, number));
             }
             let more = core.flowing && core.publishes.has_queued();
-            (core.machine.max_frame_bytes().map_or(usize::MAX, max_event_bytes), more)
+            let max = core.machine.max_frame_bytes().map_or(usize::MAX, max_event_bytes);
+            (max, more, core.publishes.awaited())
         };
+        if let Some(number) = awaited {
+            self.clocks.awaiting(number, cx);
+        }
         let carried_out = self.carry_out(&mut effects);
         self.effects = effects;
         for (event, number) in events {
@@ -97,6 +103,9 @@ impl<P: Pipe> Connection<'_, P> {
         match frame {
             Ok(frame) => {
                 add(&self.shared.counters.events_out, 1);
+                if number.is_none() {
+                    self.unheard = Unheard { some: true, on_its_way: true };
+                }
                 prefixed(&frame, &mut self.batch);
             }
             Err(error) => {

@@ -7,7 +7,7 @@ use alk_pubsub_core::{Error as CoreError, ErrorKind as CoreErrorKind, Router};
 use tokio::time::{Instant, Sleep};
 
 use super::clocks::{Clocks, GOODBYE};
-use super::token::{PendingToken, Tokens};
+use super::token::{Refresh, Tokens};
 use crate::close_code::CloseCode;
 use crate::error::Error;
 use crate::pipe::Pipe;
@@ -21,19 +21,28 @@ pub(super) const TURN: usize = 64;
 pub(in crate::spoke) struct Connection<'a, P> {
     pub(super) shared: &'a Shared,
     pub(super) router: &'a Router,
-    pub(super) tokens: &'a dyn Tokens,
     pub(super) pipe: P,
-    /// A new token that the hub is to have.
-    pub(super) token: Option<PendingToken<'a>>,
+    /// New tokens that the hub is to have.
+    pub(super) refresh: Refresh<'a>,
     pub(super) effects: Vec<Effect>,
     /// Frames to give to the pipe.
     pub(super) batch: Vec<u8>,
     pub(super) bad_frames: u64,
     pub(super) clocks: Clocks,
+    pub(super) unheard: Unheard,
     /// Whether the pipe was ready for more when it was asked last.
     pub(super) was_ready: bool,
     /// The pipe is being closed, and until when.
     leaving: Option<(Outcome, Pin<Box<Sleep>>)>,
+}
+
+/// Events to which no answer comes: only a connection that ends as it should says that they have arrived.
+#[derive(Debug, Default)]
+pub(super) struct Unheard {
+    /// Whether some were sent on this connection.
+    pub(super) some: bool,
+    /// Whether the pipe has some that it has not written yet.
+    pub(super) on_its_way: bool,
 }
 
 /// How a connection ended.
@@ -60,13 +69,13 @@ impl<'a, P: Pipe> Connection<'a, P> {
         Self {
             shared,
             router,
-            tokens,
             pipe,
-            token: None,
+            refresh: Refresh::new(tokens),
             effects: Vec::new(),
             batch: Vec::new(),
             bad_frames: 0,
             clocks: Clocks::new(&shared.options, deadline),
+            unheard: Unheard::default(),
             was_ready: true,
             leaving: None,
         }
@@ -74,7 +83,11 @@ impl<'a, P: Pipe> Connection<'a, P> {
 
     /// Runs it to its end. Not cancel safe: dropped, it loses what it was about to send.
     pub(in crate::spoke) async fn run(mut self) -> Outcome {
-        poll_fn(|cx| self.poll(cx)).await
+        let outcome = poll_fn(|cx| self.poll(cx)).await;
+        if self.unheard.on_its_way && !matches!(outcome, Outcome::Closed(Ok(()))) {
+            self.shared.lost();
+        }
+        outcome
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
@@ -139,12 +152,17 @@ impl<'a, P: Pipe> Connection<'a, P> {
     fn poll_leave(&mut self, cx: &mut Context<'_>) -> Poll<Outcome> {
         let closed = self.pipe.poll_close(cx, CloseCode::Normal, "");
         let Some((outcome, at_most)) = &mut self.leaving else { return Poll::Pending };
-        let pending = match outcome {
+        let ended = match (&*outcome, &closed) {
             // When the hub ends its side as well, it has read everything.
-            Outcome::Closed(Ok(())) => closed.is_pending() || poll_end(&mut self.pipe, cx).is_pending(),
-            _ => closed.is_pending(),
+            (Outcome::Closed(Ok(())), Poll::Ready(Ok(()))) => poll_end(&mut self.pipe, cx),
+            (_, Poll::Ready(closed)) => Poll::Ready(closed.is_ok()),
+            (_, Poll::Pending) => Poll::Pending,
         };
-        if pending {
+        if ended == Poll::Ready(false) && self.unheard.some {
+            // The pipe broke: nobody knows how much of it the hub has read.
+            self.shared.lost();
+        }
+        if ended.is_pending() {
             std::task::ready!(at_most.as_mut().poll(cx));
             if let Outcome::Closed(result @ Ok(())) = outcome
                 && closed.is_pending()
@@ -160,8 +178,13 @@ impl<'a, P: Pipe> Connection<'a, P> {
     }
 }
 
-/// Reads on without looking at it until the other end has closed the pipe.
-fn poll_end(pipe: &mut impl Pipe, cx: &mut Context<'_>) -> Poll<()> {
-    while let Some(Ok(_)) = std::task::ready!(pipe.poll_receive(cx)) {}
-    Poll::Ready(())
+/// Reads on without looking at it until the other end has closed the pipe; whether it did, and the pipe did not break.
+fn poll_end(pipe: &mut impl Pipe, cx: &mut Context<'_>) -> Poll<bool> {
+    loop {
+        match std::task::ready!(pipe.poll_receive(cx)) {
+            Some(Ok(_)) => {}
+            Some(Err(_)) => return Poll::Ready(false),
+            None => return Poll::Ready(true),
+        }
+    }
 }

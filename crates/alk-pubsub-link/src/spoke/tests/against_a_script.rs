@@ -145,6 +145,42 @@ async fn a_hub_that_does_not_answer_a_publish_is_not_waited_for_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_hub_that_lives_but_answers_no_publish_is_given_up_before_it_has_all_the_room() {
+    let alive = |pipe| PingPipe { pipe, answers: true, pulses: 0 };
+    let (target, mut hub) = Script::with(options().queue_bytes(1000), alive);
+    let spoke = PubSub::<Dynamic>::new(target.clone());
+    let started = Instant::now();
+    for connection in 1..=3 {
+        hub.connection().await;
+        hub.welcomes();
+        reaches(&target, ConnectionState::Connected).await;
+        for n in 0..2 {
+            let error = within("told", spoke.publish("a", "", json!("x".repeat(400)))).await;
+            assert_eq!(error.map_err(|error| error.kind()), Err(ErrorKind::Timeout), "{connection} {n}");
+        }
+        let error = spoke.try_publish("a", "", json!("x".repeat(400))).expect_err("no room");
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        while hub.hears_or_end().await.is_some() {}
+    }
+    assert!(started.elapsed() < Duration::from_secs(3 * 80), "{:?}", started.elapsed());
+    // One that answers is never given up.
+    hub.connection().await;
+    hub.welcomes();
+    reaches(&target, ConnectionState::Connected).await;
+    for n in 0..100 {
+        let publishing = tokio::spawn({
+            let spoke = spoke.clone();
+            async move { spoke.publish("a", "", json!(n)).await }
+        });
+        let publish = hub.hears().await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        hub.says(&json!({"type": "__published", "id": publish["id"], "payload": {"receivers": 1}}));
+        within("published", publishing).await.expect("no panic").expect("published");
+    }
+    assert_eq!(target.upstream().stats().connections, 4);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_hubs_good_bye_is_honoured() {
     let (target, mut hub) = Script::new(options());
     hub.connection().await;

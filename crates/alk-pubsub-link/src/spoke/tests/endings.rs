@@ -1,21 +1,44 @@
 //! What ends for good does not end in silence.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use alk_pubsub_core::{ConnectionState, Dynamic, Error, ErrorKind, EventTarget, PubSub, Subscription};
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::support::{Script, TestHub, next, reaches, within};
 use crate::ErrorKind as PipeErrorKind;
-use crate::error::Error as PipeError;
-use crate::frame::{BearerToken, Wire};
-use crate::pipe::{MemoryPipe, memory_pipe};
-use crate::spoke::{Connector, LinkEventTarget, Reconnect, SpokeOptions, connect};
+use crate::spoke::{LinkEventTarget, Reconnect, SpokeOptions};
 
 fn options() -> SpokeOptions {
     SpokeOptions::default()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_longest_times_and_the_shortest_ones_end_no_link() {
+    let (zero, max) = (Duration::ZERO, Duration::MAX);
+    let longest = options()
+        .connect_timeout(max)
+        .heartbeat(max, max)
+        .subscribe_timeout(max)
+        .publish_timeout(max)
+        .close_timeout(max)
+        .reconnect(Reconnect::default().min_delay(max).max_delay(max));
+    let (target, mut hub) = Script::new(longest);
+    hub.connection().await;
+    hub.welcomes();
+    reaches(&target, ConnectionState::Connected).await;
+    PubSub::<Dynamic>::new(target).close().await.expect("nothing was lost");
+
+    let spinning = options().reconnect(Reconnect::default().min_delay(zero).max_delay(zero));
+    let (target, mut hub) = Script::new(spinning);
+    let begin = Instant::now();
+    for _ in 0..200 {
+        hub.connection().await;
+        hub.hang_up();
+    }
+    assert!(begin.elapsed() >= Duration::from_millis(50), "{:?}", begin.elapsed());
+    assert_ne!(target.state().current(), ConnectionState::Closed);
 }
 
 /// It hands out these payloads, ends, and says why.
@@ -177,66 +200,4 @@ async fn an_interest_that_the_hub_cannot_serve_now_is_waited_for_after_a_reconne
     let mut subscription = subscription;
     assert_eq!(next(&mut subscription).await, json!("held"));
     assert_eq!(next(&mut subscription).await, json!("after"));
-}
-
-/// Makes memory pipes, and has so many tokens.
-struct WithTokens {
-    pipes: mpsc::Sender<MemoryPipe>,
-    tokens: Arc<Mutex<Vec<&'static str>>>,
-    asked: Arc<AtomicUsize>,
-}
-
-impl Connector for WithTokens {
-    type Pipe = MemoryPipe;
-
-    async fn connect(&self) -> Result<MemoryPipe, PipeError> {
-        let (near, far) = memory_pipe(Wire::Json, 4096);
-        let gone = |_| PipeError::new(PipeErrorKind::Io, "the script has ended");
-        self.pipes.try_send(far).map(|()| near).map_err(gone)
-    }
-
-    async fn token(&self) -> Result<Option<BearerToken>, PipeError> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
-        match self.tokens.lock().expect("no panic").pop() {
-            Some("fails") => Err(PipeError::new(PipeErrorKind::Io, "there is none now")),
-            token => Ok(token.map(BearerToken::new)),
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_token_that_ends_soon_is_replaced_where_there_is_another() {
-    let (pipes, connections) = mpsc::channel(10);
-    let tokens = Arc::new(Mutex::new(vec!["third", "fails", "second", "first"]));
-    let asked = Arc::new(AtomicUsize::new(0));
-    let target = connect(WithTokens { pipes, tokens, asked: asked.clone() }, options());
-    let mut hub = Script::over(connections);
-    hub.connection().await;
-    hub.welcomes();
-    reaches(&target, ConnectionState::Connected).await;
-    let expiring = json!({"type": "__expiring", "id": "", "payload": {"in_ms": 30_000}});
-
-    hub.says(&expiring);
-    let refresh = hub.hears().await;
-    assert_eq!((&refresh["type"], &refresh["payload"]), (&json!("__refresh"), &json!({"token": "first"})));
-    hub.says(&json!({"type": "__refreshed", "id": refresh["id"], "payload": {"expires_in_ms": 3_600_000}}));
-    // One that is not taken, also since the hub is an old one, ends nothing here.
-    hub.says(&expiring);
-    let refresh = hub.hears().await;
-    assert_eq!(refresh["payload"], json!({"token": "second"}));
-    hub.says(&json!({"type": "__error", "id": refresh["id"], "payload": {"code": "reserved_type", "message": "?"}}));
-    // None to be had now, one to be had later, and none any more.
-    for token in ["fails", "third", "none"] {
-        let before = asked.load(Ordering::SeqCst);
-        hub.says(&expiring);
-        if token == "third" {
-            assert_eq!(hub.hears().await["payload"], json!({"token": token}));
-        }
-        while asked.load(Ordering::SeqCst) == before {
-            tokio::task::yield_now().await;
-        }
-    }
-    let stats = target.upstream().stats();
-    assert_eq!((stats.bad_frames, stats.refused, stats.connections), (0, 0, 1));
-    assert_eq!(target.state().current(), ConnectionState::Connected);
 }

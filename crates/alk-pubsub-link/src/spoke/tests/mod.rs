@@ -2,5 +2,7 @@
 
 mod against_a_hub;
 mod against_a_script;
+mod closing;
 mod endings;
 mod support;
+mod tokens;

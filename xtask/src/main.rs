@@ -10,6 +10,7 @@ mod bench;
 mod cargo;
 mod check;
 mod fuzz;
+mod instructions;
 mod redis;
 mod soak;
 mod test;
@@ -41,6 +42,7 @@ enum Command {
     Fuzz(fuzz::Args),
     Soak(soak::Args),
     Bench(bench::Args),
+    Instructions(instructions::Args),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Instructions(args) => instructions::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -16,10 +16,12 @@ mod redis;
 mod report;
 mod run;
 mod runtime;
+mod single_event;
 mod tick;
 mod topics;
 mod turns;
 mod workers;
 
 pub use run::run;
+pub use single_event::run as run_single_event;
 pub use topics::print_memory;

@@ -52,6 +52,8 @@ struct Raw {
     encoding: Encoding,
     envelope: Bytes,
     payload: Range<usize>,
+    /// The event decoded as the type that was asked for first. Mostly nobody asks for another, and somebody asks.
+    decoded: OnceLock<Decoded>,
     caches: OnceLock<Box<Caches>>,
 }
 
@@ -59,16 +61,21 @@ struct Raw {
 #[derive(Default)]
 struct Caches {
     json: OnceLock<Result<Bytes, Error>>,
-    /// Other encodings by name; there are one or two in a process.
-    others: Mutex<Vec<(&'static str, Result<Bytes, Error>)>>,
-    /// The event decoded as the type that was asked for first. Mostly nobody asks for another.
-    decoded: OnceLock<Decoded>,
-    decoded_otherwise: Mutex<Vec<Decoded>>,
+    /// Apart, since what few need would make the caches of all twice as large.
+    rare: OnceLock<Box<RareCaches>>,
     /// Where in its envelope an event that came as bytes has its meta; empty if it has none. Events that have one begin with
     /// these caches, so that the others need no room for it.
     meta_at: Range<usize>,
     /// `None` also for what is no meta.
     meta: OnceLock<Option<Meta>>,
+}
+
+#[derive(Default)]
+struct RareCaches {
+    /// Encodings other than JSON by name; there are one or two in a process.
+    encodings: Mutex<Vec<(&'static str, Result<Bytes, Error>)>>,
+    /// What events that came as bytes do not keep themselves.
+    decoded: Mutex<Vec<Decoded>>,
 }
 
 /// What came of decoding a payload as one type.
@@ -91,7 +98,8 @@ impl Caches {
         let find = |others: &[(&'static str, Result<Bytes, Error>)]| {
             others.iter().find(|(name, _)| *name == encoding.name()).map(|(_, bytes)| bytes.clone())
         };
-        let lock = || self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        let encodings = &self.rare().encodings;
+        let lock = || encodings.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = find(&lock()) {
             return found;
         }
@@ -104,13 +112,13 @@ impl Caches {
         bytes
     }
 
-    fn decoded(&self, payload: TypeId, decode: impl Fn() -> Decoded) -> Decoded {
-        let first = self.decoded.get_or_init(&decode);
-        if first.payload == payload {
-            return first.clone();
-        }
+    fn rare(&self) -> &RareCaches {
+        self.rare.get_or_init(Box::default)
+    }
+
+    fn decoded(&self, payload: TypeId, decode: impl FnOnce() -> Decoded) -> Decoded {
         let find = |others: &[Decoded]| others.iter().find(|decoded| decoded.payload == payload).cloned();
-        let lock = || self.decoded_otherwise.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = || self.rare().decoded.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = find(&lock()) {
             return found;
         }
@@ -265,7 +273,7 @@ impl Event {
         if !meta.is_empty() {
             let _ = caches.set(Box::new(Caches { meta_at: meta, ..Caches::default() }));
         }
-        Self(Arc::new(Raw { topic, encoding, envelope, payload, caches }))
+        Self(Arc::new(Raw { topic, encoding, envelope, payload, decoded: OnceLock::new(), caches }))
     }
 
     /// The topic.
@@ -323,10 +331,13 @@ impl Event {
                 .map(EventEnvelope::from_typed)
                 .map_err(|_| Error::new(ErrorKind::Decode, "the payload is of another type"));
         }
-        let decoded = self.0.caches().decoded(TypeId::of::<P>(), || Decoded {
-            payload: TypeId::of::<P>(),
-            event: self.decode_uncached::<P>().map(|typed| Arc::new(typed) as _),
-        });
+        let payload = TypeId::of::<P>();
+        let decode =
+            || Decoded { payload, event: self.decode_uncached::<P>().map(|typed| Arc::new(typed) as _) };
+        let decoded = match self.0.raw().map(|raw| raw.decoded.get_or_init(decode)) {
+            Some(first) if first.payload == payload => first.clone(),
+            _ => self.0.caches().decoded(payload, decode),
+        };
         let typed = decoded.event?.downcast();
         typed
             .map(EventEnvelope::from_typed)

@@ -14,6 +14,7 @@ mod close_code;
 mod code;
 mod error;
 mod frame;
+mod give_way;
 mod heartbeat;
 mod hub;
 mod pipe;

@@ -66,14 +66,15 @@ async fn our_child(pings: bool, all: u64) {
     let target = from_parent().unwrap();
     let pubsub = PubSub::<Events>::new(target.clone());
     let mut events = pubsub.subscribe_to(Ping, "").bounds(Bounds::default().events(4 * QUEUE)).await.unwrap();
+    let pongs = pubsub.publisher(Pong, "").unwrap();
     target.ready();
     let mut count = 0;
     while let Some(event) = events.recv().await {
         count += 1;
         if pings {
-            pubsub.try_publish(Pong, "", event.payload().clone()).unwrap();
+            pongs.try_publish(event.payload().clone()).unwrap();
         } else if count % SAY_EVERY == 0 || count == all {
-            pubsub.try_publish(Pong, "", count.to_string()).unwrap();
+            pongs.try_publish(count.to_string()).unwrap();
         }
     }
     target.close().await.unwrap();
@@ -153,13 +154,14 @@ async fn start(role: &str, events: u64) -> (WorkerHostEventTarget, Worker) {
     (host, worker)
 }
 
-pub(super) async fn pings(pings: u64) -> Duration {
-    let (host, worker) = start("pings", pings).await;
+pub(super) async fn pings(count: u64) -> Duration {
+    let (host, worker) = start("pings", count).await;
     let host = PubSub::<Events>::new(host);
     let mut pongs = host.subscribe_to(Pong, "").await.unwrap();
+    let pings = host.publisher(Ping, "").unwrap();
     let start = Instant::now();
-    for _ in 0..pings {
-        host.publish(Ping, "", PAYLOAD.to_owned()).await.unwrap();
+    for _ in 0..count {
+        pings.publish(PAYLOAD.to_owned()).await.unwrap();
         assert_eq!(pongs.recv().await.unwrap().payload(), PAYLOAD);
     }
     let took = start.elapsed();
@@ -171,13 +173,14 @@ pub(super) async fn one_way(events: u64) -> Duration {
     let (host, worker) = start("one way", events).await;
     let host = PubSub::<Events>::new(host);
     let mut pongs = host.subscribe_to(Pong, "").await.unwrap();
+    let pings = host.publisher(Ping, "").unwrap();
     let start = Instant::now();
     let mut heard = 0;
     for event in 0..events {
         while event - heard >= WINDOW {
             heard = pongs.recv().await.unwrap().payload().parse().unwrap();
         }
-        host.publish(Ping, "", PAYLOAD.to_owned()).await.unwrap();
+        pings.publish(PAYLOAD.to_owned()).await.unwrap();
     }
     while heard < events {
         heard = pongs.recv().await.unwrap().payload().parse().unwrap();

@@ -59,8 +59,9 @@ pub(super) async fn pings(count: u64) -> Duration {
         let pubsub = PubSub::<Events>::new(target.clone());
         let mut pings = pubsub.subscribe_to(Ping, "").await?;
         target.ready();
+        let pongs = pubsub.publisher(Pong, "")?;
         while let Some(ping) = pings.recv().await {
-            pubsub.publish(Pong, "", *ping.payload()).await?;
+            pongs.publish(*ping.payload()).await?;
         }
         Ok::<(), Error>(())
     })
@@ -68,9 +69,10 @@ pub(super) async fn pings(count: u64) -> Duration {
     let host = PubSub::<Events>::new(host);
     let mut pongs = host.subscribe_to(Pong, "").await.unwrap();
     worker.ready().await.unwrap();
+    let pings = host.publisher(Ping, "").unwrap();
     let start = Instant::now();
     for ping in 0..count {
-        host.publish(Ping, "", ping).await.unwrap();
+        pings.publish(ping).await.unwrap();
         assert_eq!(pongs.recv().await.unwrap().payload(), &ping);
     }
     let took = start.elapsed();
@@ -110,9 +112,10 @@ pub(super) async fn one_way(events: u64) -> Duration {
     let host = PubSub::<Events>::new(host);
     let mut pongs = host.subscribe_to(Pong, "").await.unwrap();
     worker.ready().await.unwrap();
+    let pings = host.publisher(Ping, "").unwrap();
     let start = Instant::now();
     for ping in 0..events {
-        host.publish(Ping, "", ping).await.unwrap();
+        pings.publish(ping).await.unwrap();
     }
     assert_eq!(pongs.recv().await.unwrap().payload(), &events);
     let took = start.elapsed();

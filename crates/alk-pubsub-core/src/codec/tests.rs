@@ -3,6 +3,7 @@ use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::json::{split_any, split_as_encoded};
 use super::{Codec, Encoding, Split};
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
@@ -103,6 +104,29 @@ proptest! {
                 let event = Event::from_encoded(other.clone(), event.encode(&other).unwrap()).unwrap();
                 let decoded = event.decode::<Shape>().unwrap();
                 prop_assert_eq!(decoded.payload(), &payload, "by {:?}", other);
+            }
+        }
+    }
+
+    /// What is split quickly is split as it is by who looks at all members, damaged or not.
+    #[test]
+    fn the_quick_way_to_split_json_is_no_other_way(
+        id in id(),
+        payload in shape(),
+        meta in proptest::sample::select(&["", ",\"meta\":{\"a\":1}", ",\"meta\":null", ",\"meta\":1"][..]),
+        at in any::<proptest::sample::Index>(),
+        put in proptest::sample::select(&["", " ", "\"", "\\", "}", ",", "{", "1", "\n", "\u{e9}", "null", ":"][..]),
+    ) {
+        let topic = Topic::new(EventType::from_static("a.b"), &id).unwrap();
+        let envelope = String::from_utf8(Encoding::JSON.encode(&topic, &payload).unwrap().to_vec()).unwrap();
+        let envelope = format!("{}{meta}}}", &envelope[..envelope.len() - 1]);
+        let plain = !envelope.contains("\"id\":\"\\") && !id.contains(['"', '\\']);
+        prop_assert!(split_as_encoded(&envelope).is_some() || !plain, "{}", envelope);
+        let at = at.index(envelope.len() + 1);
+        prop_assume!(envelope.is_char_boundary(at));
+        for text in [envelope.clone(), format!("{}{put}{}", &envelope[..at], &envelope[at..]), envelope[..at].to_owned()] {
+            if let Some(quick) = split_as_encoded(&text) {
+                prop_assert_eq!(Some(quick), split_any(&text).ok(), "{}", text);
             }
         }
     }

@@ -56,19 +56,35 @@ impl Frame {
     ///
     /// What to answer to a frame that is none.
     pub fn decode(wire: Wire, frame: &[u8]) -> Result<Self, Refusal> {
-        Self::decode_if(wire, frame, |_| true)
+        Self::decode_if(wire, frame, &mut None, |_| true)
+    }
+
+    /// As [`decode`](Self::decode), of one frame after the other: events of one topic often follow each other, and the
+    /// names of `last`, the topic of the event before, are not looked at again.
+    pub(crate) fn decode_next(wire: Wire, frame: &[u8], last: &mut Option<Topic>) -> Result<Self, Refusal> {
+        Self::decode_if(wire, frame, last, |_| true)
     }
 
     /// Reads a frame that a spoke has sent: what only a hub may send is refused whatever its payload is.
     pub(crate) fn decode_from_spoke(wire: Wire, frame: &[u8]) -> Result<Self, Refusal> {
-        Self::decode_if(wire, frame, |control_type| !NOT_FOR_HUBS.contains(&control_type))
+        Self::decode_if(wire, frame, &mut None, |control_type| !NOT_FOR_HUBS.contains(&control_type))
     }
 
-    fn decode_if(wire: Wire, frame: &[u8], accepts: impl Fn(&str) -> bool) -> Result<Self, Refusal> {
+    fn decode_if(
+        wire: Wire,
+        frame: &[u8],
+        last: &mut Option<Topic>,
+        accepts: impl Fn(&str) -> bool,
+    ) -> Result<Self, Refusal> {
         let split = wire.encoding().split(frame).map_err(|error| refusal("", ErrorCode::BadFrame, &error))?;
         if !split.event_type.starts_with("__") {
             let parts = split.parts();
-            let topic = topic(&split.event_type, &split.id, "")?;
+            let is_it =
+                |last: &&Topic| last.id() == split.id && last.event_type().as_str() == split.event_type;
+            let topic = match last.as_ref().filter(is_it) {
+                Some(last) => last.clone(),
+                None => last.insert(topic(&split.event_type, &split.id, "")?).clone(),
+            };
             let bytes = Bytes::copy_from_slice(frame);
             return Ok(Frame::Event(Event::from_parts(wire.encoding().clone(), bytes, topic, parts)));
         }

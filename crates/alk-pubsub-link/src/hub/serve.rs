@@ -16,13 +16,15 @@ use crate::close_code::CloseCode;
 use crate::code::ErrorCode;
 use crate::error::{Error, ErrorKind};
 use crate::frame::Refusal;
+use crate::give_way::give_way;
 use crate::heartbeat::{Beat, Heartbeat};
 use crate::pipe::{Frames, LengthPrefixed, Pipe, Received};
 
 /// How much is taken from the target at once.
 const BATCH: usize = 64 << 10;
 
-/// How many frames are read before others have their turn.
+/// How many frames are read before others have their turn, and how many rounds are made. Among the others are those who take
+/// what was read: one with a queue of the usual size is not overrun before it could run at all.
 const TURN: usize = 64;
 
 /// How long closing may take.
@@ -108,6 +110,8 @@ impl<P: Pipe> Outbox for PipeOutbox<P> {
 enum Round {
     /// There may be more to do.
     Again,
+    /// There may be more to read, and others are to have their turn first.
+    Enough,
     /// Nothing to do until something happens.
     Idle,
     Ended(Result<(), Error>),
@@ -123,23 +127,22 @@ impl<P: Pipe> Serve<P> {
     }
 
     fn round(&mut self, cx: &mut Context<'_>) -> Round {
-        let mut again = false;
         if let Some(until) = &mut self.until
             && until.as_mut().poll(cx).is_ready()
         {
             self.until = None;
             self.session.close(CloseCode::GoingAway, "shutdown", Some(COME_BACK_MS), &mut self.out);
         }
-        match self.read(cx) {
-            Ok(more) => again |= more,
+        let enough = match self.read(cx) {
+            Ok(more) => more,
             Err(ended) => return Round::Ended(ended),
-        }
+        };
         let room = match self.out.pipe.poll_ready(cx) {
             Poll::Ready(Err(error)) => return Round::Ended(Err(error)),
             Poll::Ready(Ok(())) => BATCH,
             Poll::Pending => 0,
         };
-        again |= self.session.poll(cx, room, &mut self.out).is_ready();
+        let again = self.session.poll(cx, room, &mut self.out).is_ready();
         if let Poll::Ready(Err(error)) = self.out.pipe.poll_flush(cx) {
             return Round::Ended(Err(error));
         }
@@ -149,7 +152,15 @@ impl<P: Pipe> Serve<P> {
         if let Err(silent) = self.clocks(cx, room == 0) {
             return Round::Ended(Err(silent));
         }
-        if again || self.out.close.is_some() { Round::Again } else { Round::Idle }
+        if self.out.close.is_some() {
+            Round::Again
+        } else if enough {
+            Round::Enough
+        } else if again {
+            Round::Again
+        } else {
+            Round::Idle
+        }
     }
 
     /// Reads some frames, as long as there is room for the answers. Whether there may be more.
@@ -256,12 +267,12 @@ impl<P: Pipe> Future for Serve<P> {
             }
             match this.round(cx) {
                 Round::Again => {}
+                Round::Enough => break,
                 Round::Idle => return Poll::Pending,
                 Round::Ended(result) => return Poll::Ready(result),
             }
         }
-        // Others have their turn.
-        cx.waker().wake_by_ref();
+        give_way(cx);
         Poll::Pending
     }
 }

@@ -47,7 +47,16 @@ impl<P: Pipe> Connection<'_, P> {
     }
 
     fn received(&mut self, frame: &[u8]) -> Result<(), Outcome> {
-        let frame = Frame::decode(self.pipe.wire(), frame);
+        let mut frame = Frame::decode_next(self.pipe.wire(), frame, &mut self.last_topic);
+        // Events are most of what comes, and the machine has nothing to do with them but to say who may hear them.
+        if let Ok(Frame::Event(event)) = frame {
+            let scope = self.shared.lock().machine.scope(event.topic());
+            if let Some(scope) = scope {
+                self.deliver(event, scope);
+                return Ok(());
+            }
+            frame = Ok(Frame::Event(event));
+        }
         let mut effects = std::mem::take(&mut self.effects);
         self.shared.lock().machine.received(frame, &mut effects);
         let carried_out = self.carry_out(&mut effects);

@@ -3,18 +3,20 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use alk_pubsub_core::{Error as CoreError, ErrorKind as CoreErrorKind, Router};
+use alk_pubsub_core::{Error as CoreError, ErrorKind as CoreErrorKind, Router, Topic};
 use tokio::time::{Instant, Sleep};
 
 use super::clocks::{Clocks, GOODBYE};
 use super::token::{Refresh, Tokens};
 use crate::close_code::CloseCode;
 use crate::error::Error;
+use crate::give_way::give_way;
 use crate::pipe::Pipe;
 use crate::spoke::machine::Effect;
 use crate::spoke::shared::{Phase, Shared};
 
-/// How many frames are read, and rounds made, before others have their turn.
+/// How many frames are read before others have their turn, and how many rounds are made. Among the others are those who take
+/// what was read: one with a queue of the usual size is not overrun before it could run at all.
 pub(super) const TURN: usize = 64;
 
 /// A pipe and what goes on on it. Everything is polled by one task, reading never waits for writing.
@@ -25,6 +27,8 @@ pub(in crate::spoke) struct Connection<'a, P> {
     /// New tokens that the hub is to have.
     pub(super) refresh: Refresh<'a>,
     pub(super) effects: Vec<Effect>,
+    /// The topic of the event that was received last.
+    pub(super) last_topic: Option<Topic>,
     /// Frames to give to the pipe.
     pub(super) batch: Vec<u8>,
     pub(super) bad_frames: u64,
@@ -56,6 +60,16 @@ pub(in crate::spoke) enum Outcome {
     Closed(Result<(), CoreError>),
 }
 
+/// How a round of work went.
+enum Round {
+    /// There is more to do.
+    Again,
+    /// There may be more to read, and others are to have their turn first.
+    Enough,
+    /// Nothing to do until something happens.
+    Idle,
+}
+
 impl<'a, P: Pipe> Connection<'a, P> {
     /// The hub must have said welcome by `deadline`.
     pub(in crate::spoke) fn new(
@@ -72,6 +86,7 @@ impl<'a, P: Pipe> Connection<'a, P> {
             pipe,
             refresh: Refresh::new(tokens),
             effects: Vec::new(),
+            last_topic: None,
             batch: Vec::new(),
             bad_frames: 0,
             clocks: Clocks::new(&shared.options, deadline),
@@ -96,27 +111,35 @@ impl<'a, P: Pipe> Connection<'a, P> {
                 return self.poll_leave(cx);
             }
             match self.round(cx) {
-                Ok(true) => {}
-                Ok(false) => return Poll::Pending,
+                Ok(Round::Again) => {}
+                Ok(Round::Enough) => break,
+                Ok(Round::Idle) => return Poll::Pending,
                 Err(ended) => return Poll::Ready(ended),
             }
         }
-        // Others have their turn.
-        cx.waker().wake_by_ref();
+        give_way(cx);
         Poll::Pending
     }
 
-    /// Whether there may be more to do.
-    fn round(&mut self, cx: &mut Context<'_>) -> Result<bool, Outcome> {
+    fn round(&mut self, cx: &mut Context<'_>) -> Result<Round, Outcome> {
         self.shared.register(cx);
-        let mut again = self.read(cx)?;
+        let enough = self.read(cx)?;
+        let mut again = false;
         if !self.is_leaving() {
             self.poll_clocks(cx)?;
             self.poll_token(cx)?;
-            again |= self.write(cx)?;
+            again = self.write(cx)?;
             self.look_at_phase(cx);
         }
-        Ok(again || self.is_leaving())
+        Ok(if self.is_leaving() {
+            Round::Again
+        } else if enough {
+            Round::Enough
+        } else if again {
+            Round::Again
+        } else {
+            Round::Idle
+        })
     }
 
     pub(super) fn is_leaving(&self) -> bool {

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use alk_pubsub_core::{
-    Error, ErrorKind, Event, Gap, GapReason, Interest, Published, Receivers, Scope, Topic,
-};
+use alk_pubsub_core::{Error, ErrorKind, Gap, GapReason, Interest, Published, Receivers, Scope, Topic};
 
 use super::effect::Effect;
 use super::interest::{Standing, Step};
@@ -28,7 +26,11 @@ impl Machine {
             Ok(_) if self.welcome.is_none() => {
                 effects.push(Effect::Misbehaved("the first frame of a hub is `__welcome`".to_owned()));
             }
-            Ok(Frame::Event(event)) => self.event(event, effects),
+            Ok(Frame::Event(event)) => {
+                if let Some(scope) = self.scope(event.topic()) {
+                    effects.push(Effect::Deliver(event, scope));
+                }
+            }
             Ok(Frame::Control(control)) => self.control(control, effects),
         }
     }
@@ -48,19 +50,19 @@ impl Machine {
         self.settle(effects);
     }
 
-    fn event(&self, event: Event, effects: &mut Vec<Effect>) {
-        let scope = if self.owing == 0 { Scope::ALL } else { self.scope(event.topic()) };
-        effects.push(Effect::Deliver(event, scope));
-    }
-
-    /// Who may hear an event: not those who are to be told of a gap first. It belongs to what they missed.
-    fn scope(&self, topic: &Topic) -> Scope {
+    /// Who may hear an event: not those who are to be told of a gap first. It belongs to what they missed. `None` before the
+    /// hub has said welcome.
+    pub(in crate::spoke) fn scope(&self, topic: &Topic) -> Option<Scope> {
+        self.welcome.as_ref()?;
+        if self.owing == 0 {
+            return Some(Scope::ALL);
+        }
         let may_hear = |interest: &Interest| self.interests.get(interest).is_none_or(|entry| !entry.owes_gap);
-        Scope {
+        Some(Scope {
             topic: may_hear(&Interest::Topic(topic.clone())),
             event_type: may_hear(&Interest::Type(topic.event_type().clone())),
             everything: may_hear(&Interest::Everything),
-        }
+        })
     }
 
     fn control(&mut self, control: Control, effects: &mut Vec<Effect>) {

@@ -1,3 +1,4 @@
+use std::future::poll_fn;
 use std::time::Duration;
 
 use alk_pubsub_core::{ConnectionState, Delivery, Dynamic, ErrorKind, EventTarget, GapReason, PubSub};
@@ -5,7 +6,9 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::support::{PingPipe, Script, reaches, within};
-use crate::spoke::SpokeOptions;
+use crate::frame::Wire;
+use crate::pipe::{LengthDelimited, Pipe, Received};
+use crate::spoke::{SpokeOptions, link_over};
 
 fn options() -> SpokeOptions {
     SpokeOptions::default()
@@ -230,6 +233,33 @@ async fn everything_wanted_is_asked_for_again_in_one_frame() {
         let mut subscription = subscription.expect("granted").with_gaps();
         let Some(Delivery::Gap(gap)) = subscription.recv().await else { panic!("a gap") };
         assert_eq!((gap.reason(), gap.missed()), (GapReason::Reconnected, None));
+    }
+}
+
+/// What has arrived in one piece is more than fits into the queue of who listens, who is quick enough though.
+#[tokio::test(start_paused = true)]
+async fn who_listens_has_a_turn_before_everything_is_read_that_is_there() {
+    let (near, far) = tokio::io::duplex(1 << 20);
+    let mut hub = LengthDelimited::new(far, Wire::Json, 4096);
+    let target = link_over(LengthDelimited::new(near, Wire::Json, 4096), options());
+    let welcome = r#"{"type":"__welcome","id":"c","payload":{"protocol":1,"heartbeat_ms":25000,"max_frame_bytes":4096,"max_topics":1}}"#;
+    let granted = r#"{"type":"__subscribed","id":"1","payload":{"topics":["a"]}}"#;
+    let spoke = PubSub::<Dynamic>::new(target);
+    let subscribing = tokio::spawn(async move { spoke.subscribe("a").capacity(128).await });
+    hub.send([welcome].into_iter().collect()).expect("open");
+    within("the hub speaks", poll_fn(|cx| hub.poll_flush(cx))).await.expect("open");
+    let asked = within("the spoke asks", poll_fn(|cx| hub.poll_receive(cx))).await;
+    assert!(matches!(asked, Some(Ok(Received::Frame(_)))), "{asked:?}");
+    hub.send([granted].into_iter().collect()).expect("open");
+    within("the hub speaks", poll_fn(|cx| hub.poll_flush(cx))).await.expect("open");
+    let mut subscription = within("granted", subscribing).await.expect("no panic").expect("granted");
+
+    let events = (0..2000).map(|n| format!(r#"{{"type":"a","id":"","payload":{n}}}"#));
+    hub.send(events.collect()).expect("open");
+    within("the hub speaks", poll_fn(|cx| hub.poll_flush(cx))).await.expect("open");
+    for n in 0..2000 {
+        let event = within("an event", subscription.recv()).await.expect("open");
+        assert_eq!(event.payload(), &json!(n), "{} were missed", subscription.missed());
     }
 }
 

@@ -38,6 +38,7 @@ async fn child_main() {
             target.ready();
         }
         "leaves a child" => {
+            #[allow(clippy::zombie_processes, reason = "it outlives this process, which is what is tried")]
             let child = std::process::Command::new("sleep").arg("600").spawn().unwrap();
             pubsub.publish("answer", "child", child.id().into()).await.unwrap();
         }

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use alk_pubsub_core::{Error, ErrorKind, Gap, GapReason, Interest, Published, Receivers, Topic};
 use alk_pubsub_link::{
-    Authorizer, CloseCode, ConnectionInfo, Control, Denied, Effect, Frame, Limits, Machine, Token, Wire,
+    Authorizer, CloseCode, ConnectionInfo, Control, Denied, Effect, ErrorCode, Frame, Limits, Machine, Token,
+    Wire,
 };
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
@@ -28,6 +29,13 @@ enum Step<'a> {
     /// The target decides on a publish.
     Published(u8, bool),
     Gap(Option<u64>),
+    /// A new token, and what becomes of one.
+    Refresh(u8),
+    Refreshed(Option<u16>),
+    Expiring(u16),
+    /// Rights are taken back: all that are not allowed any more, or those of one name.
+    AskAgain,
+    End(Name<'a>),
     Wait(u16),
     Close,
 }
@@ -75,6 +83,7 @@ struct Surroundings {
     wanted: HashMap<Interest, (Token, bool)>,
     asked: Vec<(Token, Interest)>,
     publishing: Vec<Option<String>>,
+    refreshing: Vec<String>,
     requests: HashMap<String, u32>,
     closed: bool,
 }
@@ -97,6 +106,10 @@ impl Surroundings {
                 Effect::Publish(reference, event) => {
                     assert_ne!(event.topic().event_type().as_str(), "no");
                     self.publishing.push(reference);
+                }
+                Effect::Refresh(reference, _) => {
+                    assert!(self.refreshing.is_empty(), "one token is looked at at a time");
+                    self.refreshing.push(reference);
                 }
                 Effect::Close(..) => self.closed = true,
             }
@@ -127,6 +140,7 @@ impl Surroundings {
             }
             Control::Welcome { .. } | Control::Published { .. } | Control::Error { .. } => {}
             Control::Gap { .. } | Control::Close { .. } => {}
+            Control::Refreshed { .. } | Control::Expiring { .. } => {}
             other => panic!("a hub does not send {other:?}"),
         }
     }
@@ -153,6 +167,7 @@ fuzz_target!(|data: &[u8]| {
         wanted: HashMap::new(),
         asked: Vec::new(),
         publishing: Vec::new(),
+        refreshing: Vec::new(),
         requests: HashMap::new(),
         closed: false,
     };
@@ -203,6 +218,22 @@ fn take(
             return machine.published(reference, result, effects);
         }
         Step::Gap(missed) => return machine.gap(Gap::new(GapReason::Overflow, missed), effects),
+        Step::Refresh(n) => {
+            let refresh =
+                json!({"type": "__refresh", "id": n.to_string(), "payload": {"token": "x".repeat(n.into())}});
+            Frame::decode(Wire::Json, refresh.to_string().as_bytes())
+        }
+        Step::Refreshed(left) => {
+            let Some(reference) = surroundings.refreshing.pop() else { return };
+            let result = left.map(|left| Some(Duration::from_millis(left.into())));
+            return machine.refreshed(reference, result.ok_or_else(|| Denied::new("so")), effects);
+        }
+        Step::Expiring(millis) => return machine.expiring(Duration::from_millis(millis.into()), effects),
+        Step::AskAgain => return machine.ask_again(effects),
+        Step::End(name) => {
+            let Ok(interest) = name.text().parse::<Interest>() else { return };
+            return machine.end(&interest, ErrorCode::Forbidden, "so", effects);
+        }
         Step::Wait(millis) => {
             *now += Duration::from_millis(u64::from(millis));
             return;

@@ -11,7 +11,7 @@ use crate::workspace::Workspace;
 /// Check everything about a change that is not a test.
 ///
 /// Formatting; clippy and rustdoc without a warning; clippy again for every crate with each of its features alone and
-/// with none; the rules of `cargo xtask tidy`; and, where cargo-deny is installed, the licences, versions, sources and
+/// with none; that the fuzz targets compile; the rules of `cargo xtask tidy`; and, where cargo-deny is installed, the licences, versions, sources and
 /// known vulnerabilities of all dependencies.
 ///
 /// A step that fails does not keep the others from running. A table at the end says how each went and how long it
@@ -33,6 +33,7 @@ pub(crate) fn run(_: &Args) -> Result<()> {
     for (name, command) in lint::feature_by_feature(&workspace) {
         report.command(&name, command);
     }
+    report.command("fuzz targets", lint::fuzz_targets(root));
     report.command("doc", lint::documentation(root));
     report.step("tidy", || tidy::run(&tidy::Args {}).map(|()| Outcome::Passed));
     report.step("deny", || deny::policy(root));

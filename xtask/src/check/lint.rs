@@ -13,6 +13,13 @@ pub(super) fn everything(root: &Path) -> Command {
     command
 }
 
+/// The fuzz targets, which are a workspace of their own: they compile with the code as it is now.
+pub(super) fn fuzz_targets(root: &Path) -> Command {
+    let mut command = resolving(root, "check");
+    command.args(["--bins", "--manifest-path"]).arg(root.join("fuzz/Cargo.toml"));
+    command
+}
+
 /// Documentation of all there is, private links and all.
 pub(super) fn documentation(root: &Path) -> Command {
     let mut command = resolving(root, "doc");

@@ -20,8 +20,8 @@ use crate::workspace::Workspace;
 /// is none it is installed with the machine's package manager (apt-get, dnf, apk, pacman or brew; through sudo where
 /// that is needed).
 ///
-/// Tests with programs of others get Python's `websockets` and Node's `ws` in a folder below the target folder; `python3` and
-/// `npm` have to be there.
+/// Tests with programs of others get Python's `websockets` and Node's `ws` in a folder below the target folder. Where Python 3, Node
+/// or npm is missing it is installed in the same way.
 ///
 /// A table says which target keeps which promise; then the schedules of a few threads are tried, with loom.
 ///
@@ -34,7 +34,7 @@ Examples:
   cargo xtask test -- -p alk-pubsub-core      the tests of one crate
   cargo xtask test -- gap -- --nocapture      tests with `gap` in their name, with what they print")]
 pub(crate) struct Args {
-    /// Fail, and say what to do, instead of installing a Redis server.
+    /// Fail, and say what to do, instead of installing a Redis server, Python or Node.
     #[arg(long)]
     no_install: bool,
 
@@ -55,7 +55,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 
     let root = cargo::root()?;
     if is_wanted(args, "alk-pubsub-ws-client") {
-        peers::provide(&mut command, &cargo::target_folder(&root)?);
+        peers::provide(&mut command, &cargo::target_folder(&root)?, !args.no_install);
     }
     let results = matrix::folder(&root)?;
     command.env(matrix::VARIABLE, &results);

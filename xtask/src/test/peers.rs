@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use super::install;
 use crate::cargo::shown;
 
 /// What the tests are known to work with.
@@ -13,7 +14,15 @@ const WS: &str = "8.18.3";
 
 /// Gives `tests` a Python and a Node that have these packages, in a folder of their own below `target`. What cannot be had is
 /// said here, and missed by the tests that need it.
-pub(super) fn provide(tests: &mut Command, target: &Path) {
+///
+/// Python, Node and npm themselves are installed if that is allowed.
+pub(super) fn provide(tests: &mut Command, target: &Path, may_install: bool) {
+    if may_install
+        && !install::has_languages()
+        && let Err(error) = install::languages()
+    {
+        println!("{error:#}");
+    }
     let folder = target.join("peers");
     for (variable, provided) in [("ALK_PYTHON", python(&folder)), ("ALK_NODE_PATH", node(&folder))] {
         match provided {

@@ -167,7 +167,8 @@ impl Window {
 
     /// The first position before which at least so many bytes were appended.
     pub(super) fn position_at(&self, bytes: u64, end: End) -> u64 {
-        match self.chunks.partition_point(|chunk| chunk.start_bytes <= bytes).checked_sub(1) {
+        // A chunk that begins with just so many is not looked into: entries without bytes may end the one before it.
+        match self.chunks.partition_point(|chunk| chunk.start_bytes < bytes).checked_sub(1) {
             Some(at) => self.chunks[at].position_at(bytes),
             None => self.front(end),
         }

@@ -142,6 +142,19 @@ fn raw(number: u64, padding: usize) -> Event {
     Event::from_encoded(Encoding::JSON, text.into()).unwrap()
 }
 
+#[test]
+fn what_has_no_bytes_is_not_left_out_for_those_that_have() {
+    let hub = Hub::new();
+    (0..3).for_each(|number| assert!(hub.publish("a:1", number)));
+    let mut subscription = hub.subscribe("a:1", Bounds::default().events(5).bytes(155));
+    hub.router().deliver(raw(3, 0), Scope::ALL);
+    (4..10).for_each(|number| assert!(hub.publish("a:1", number)));
+    hub.router().deliver(raw(10, 114), Scope::ALL);
+    let mut expected = vec![Read::Gap(Gap::new(GapReason::Overflow, Some(3)))];
+    expected.extend((6..=10).map(Read::Event));
+    assert_eq!(drain(&mut subscription), expected);
+}
+
 proptest! {
     /// Whoever joins and leaves, however far readers lag and in what way they overflow: each sees exactly what a list of its
     /// own would have held, every gap at its place, every missed event counted.

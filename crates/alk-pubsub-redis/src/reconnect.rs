@@ -37,9 +37,9 @@ impl Reconnect {
         rand::rng().random_range(Duration::ZERO..=self.bound(attempt))
     }
 
-    /// The longest wait there is.
-    pub(crate) fn longest_wait(&self) -> Duration {
-        self.longest
+    /// A long wait, for what somebody has to mend: no two clients' is the same, and none is less than half of the longest.
+    pub(crate) fn long_wait(&self) -> Duration {
+        rand::rng().random_range(self.longest / 2..=self.longest)
     }
 
     fn bound(&self, attempt: u32) -> Duration {

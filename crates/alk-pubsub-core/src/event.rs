@@ -3,6 +3,7 @@
 use std::any::{Any, TypeId};
 use std::fmt;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
@@ -24,7 +25,7 @@ impl<P: Serialize + DeserializeOwned + Send + Sync + 'static> Payload for P {}
 ///
 /// It was made either from a value (by a publisher in this process) or from bytes (that came from outside). Bytes
 /// are decoded when a typed subscriber asks, once for all subscribers; values are encoded when something leaves the
-/// process, once for each [`Encoding`]. An event that came in as bytes goes out as the very same bytes where the encoding is
+/// process, at most twice for each [`Encoding`]: most leave it once, and of those nothing is kept. An event that came in as bytes goes out as the very same bytes where the encoding is
 /// the same.
 ///
 /// ```
@@ -44,6 +45,8 @@ pub(crate) struct Typed<P> {
     pub(crate) topic: Topic,
     pub(crate) payload: P,
     caches: OnceLock<Box<Caches>>,
+    /// Whether it was encoded without its bytes being kept.
+    was_encoded: AtomicBool,
 }
 
 /// An event that came as bytes.
@@ -141,6 +144,9 @@ trait Carried: Any + Send + Sync {
 
     fn encode(&self, encoding: &Encoding) -> Result<Bytes, Error>;
 
+    /// As `encode`; what is not there already is written to `scratch` if nobody else is likely to ask for it.
+    fn encoded<'a>(&'a self, encoding: &Encoding, scratch: &'a mut Vec<u8>) -> Result<&'a [u8], Error>;
+
     fn caches(&self) -> &Caches;
 
     fn meta(&self) -> Option<&Meta>;
@@ -159,6 +165,21 @@ impl<P: Serialize + Send + Sync + 'static> Carried for Typed<P> {
 
     fn encode(&self, encoding: &Encoding) -> Result<Bytes, Error> {
         self.caches().encoded(encoding, || encoding.encode_with(&self.topic, &self.payload, self.meta()))
+    }
+
+    fn encoded<'a>(&'a self, encoding: &Encoding, scratch: &'a mut Vec<u8>) -> Result<&'a [u8], Error> {
+        scratch.clear();
+        if encoding.is_json() {
+            if let Some(Ok(kept)) = self.caches.get().and_then(|caches| caches.json.get()) {
+                return Ok(kept);
+            }
+            if !self.was_encoded.swap(true, Ordering::Relaxed) {
+                encoding.encode_into(&self.topic, &self.payload, self.meta(), scratch)?;
+                return Ok(scratch);
+            }
+        }
+        scratch.extend_from_slice(&self.encode(encoding)?);
+        Ok(scratch)
     }
 
     fn caches(&self) -> &Caches {
@@ -198,6 +219,15 @@ impl Carried for Raw {
             .encoded(encoding, || encoding.transcode(&self.topic, self.payload(), meta, &self.encoding))
     }
 
+    fn encoded<'a>(&'a self, encoding: &Encoding, scratch: &'a mut Vec<u8>) -> Result<&'a [u8], Error> {
+        if *encoding == self.encoding {
+            return Ok(&self.envelope);
+        }
+        scratch.clear();
+        scratch.extend_from_slice(&self.encode(encoding)?);
+        Ok(scratch)
+    }
+
     fn caches(&self) -> &Caches {
         self.caches.get_or_init(Box::default)
     }
@@ -216,7 +246,7 @@ impl Carried for Raw {
 
 impl<P> Typed<P> {
     pub(crate) fn new(topic: Topic, payload: P) -> Self {
-        Self { topic, payload, caches: OnceLock::new() }
+        Self { topic, payload, caches: OnceLock::new(), was_encoded: AtomicBool::new(false) }
     }
 
     pub(crate) fn with_meta(topic: Topic, payload: P, meta: Option<Meta>) -> Self {
@@ -308,6 +338,15 @@ impl Event {
     /// of another encoding and these are no valid payload.
     pub fn encode(&self, encoding: &Encoding) -> Result<Bytes, Error> {
         self.0.encode(encoding)
+    }
+
+    /// As [`encode`](Self::encode), for who needs the bytes only now: they are the event's own, or in `scratch`.
+    pub(crate) fn encoded<'a>(
+        &'a self,
+        encoding: &Encoding,
+        scratch: &'a mut Vec<u8>,
+    ) -> Result<&'a [u8], Error> {
+        self.0.encoded(encoding, scratch)
     }
 
     /// The event with its payload as a `P`.

@@ -53,6 +53,9 @@ impl<P: Payload> Publisher<P> {
 
     /// Publishes an event and waits until the transport has taken it. Nobody listening is success.
     ///
+    /// Part of Tokio's [cooperative budget](tokio::task::coop): a task that publishes without end lets others run from time to
+    /// time, among them those that carry its events further.
+    ///
     /// # Errors
     ///
     /// What [`EventTarget::dispatch_event`] says.
@@ -80,6 +83,7 @@ pub(crate) async fn publish<P: Payload>(
     topic: Topic,
     payload: P,
 ) -> Result<Published, Error> {
+    tokio::task::coop::consume_budget().await;
     let span = spans::publish(&topic);
     let dispatched = span.in_scope(|| target.dispatch_event(event(trace, topic, payload)));
     let published = match dispatched.try_ready() {

@@ -5,7 +5,7 @@ mod support;
 
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use alk_pubsub_core::{
@@ -250,4 +250,23 @@ async fn a_dispatch_that_waits_is_not_driven_by_another() {
     let mut second = pin!(full.target.dispatch_event(event("a:1", 2)));
     assert!(second.as_mut().now_or_never().is_none());
     drop(first);
+}
+
+/// Links, readers and all else of a current-thread runtime have their turn beside a task that does nothing but publish.
+#[tokio::test]
+async fn who_publishes_without_end_lets_others_run() {
+    let pubsub = PubSub::<Dynamic>::in_process();
+    let publisher = pubsub.publisher("a", "1").unwrap();
+    let ran = Arc::new(AtomicBool::new(false));
+    let other = tokio::spawn({
+        let ran = ran.clone();
+        async move { ran.store(true, Ordering::SeqCst) }
+    });
+    let mut published = 0;
+    while !ran.load(Ordering::SeqCst) && published < 10_000 {
+        publisher.publish(1.into()).await.unwrap();
+        published += 1;
+    }
+    assert!(published < 10_000, "nobody else ran");
+    other.await.unwrap();
 }

@@ -5,10 +5,11 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Waker};
 
 use alk_pubsub_core::{
-    Delivery, Dynamic, Encoding, ErrorKind, Event, EventEnvelope, EventTarget, Gap, GapReason,
-    InProcessEventTarget, PubSub, TryRecvError, event_map,
+    Bounds, Delivery, Dynamic, Encoding, ErrorKind, Event, EventEnvelope, EventTarget, Feed, FeedItem,
+    Framing, Gap, GapReason, InProcessEventTarget, PubSub, TryRecvError, event_map,
 };
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -48,6 +49,7 @@ macro_rules! counted {
 counted!(Shared, SHARED_ENCODED, SHARED_DECODED);
 counted!(Once, ONCE_ENCODED, ONCE_DECODED);
 counted!(Often, OFTEN_ENCODED, OFTEN_DECODED);
+counted!(Framed, FRAMED_ENCODED, FRAMED_DECODED);
 
 event_map! {
     struct SharedEvents { SharedSent("a") => Shared }
@@ -110,6 +112,49 @@ fn a_value_is_encoded_once_for_each_encoding() {
         assert_eq!(OFTEN_ENCODED.load(Ordering::SeqCst), 2);
     }
     assert_eq!(OFTEN_DECODED.load(Ordering::SeqCst), 0);
+}
+
+/// Lines of envelopes, each framing with a name of its own.
+struct Lines(&'static str);
+
+impl Framing for Lines {
+    fn name(&self) -> &'static str {
+        self.0
+    }
+
+    fn encoding(&self) -> &Encoding {
+        &Encoding::JSON
+    }
+
+    fn frame(&self, _: &Event, envelope: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(envelope);
+        out.push(b'\n');
+    }
+}
+
+/// Most events leave by one way, and of those no bytes are kept; those that leave by many are not encoded for each.
+#[tokio::test]
+async fn a_value_that_leaves_in_many_frames_is_encoded_at_most_twice() {
+    let target = InProcessEventTarget::in_process();
+    let mut feeds = Vec::new();
+    for (name, interest) in [("one", "a:1"), ("one", "a:1"), ("two", "a:1"), ("three", "a:1"), ("one", "a")] {
+        let mut feed = Feed::new();
+        feed.insert(target.subscribe_raw(interest.parse().unwrap(), Bounds::default()).await.unwrap());
+        feeds.push((Lines(name), feed));
+    }
+    target.try_dispatch_event(Event::new(topic("a:1"), Framed(7))).unwrap();
+    let mut encoded = Vec::new();
+    for (framing, feed) in &mut feeds {
+        let mut text = Vec::new();
+        let mut cx = Context::from_waker(Waker::noop());
+        let _ = feed.poll_items(&mut cx, framing, usize::MAX, &mut |item| match item {
+            FeedItem::Frames { bytes, .. } => text.extend_from_slice(&bytes),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(text, b"{\"type\":\"a\",\"id\":\"1\",\"payload\":7}\n");
+        encoded.push(FRAMED_ENCODED.load(Ordering::SeqCst));
+    }
+    assert_eq!(encoded, [1, 1, 2, 2, 2]);
 }
 
 #[test]

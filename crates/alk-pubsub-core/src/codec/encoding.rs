@@ -83,6 +83,21 @@ impl Encoding {
         }
     }
 
+    /// As [`encode_with`](Self::encode_with), appended to `out`. What is there after an error is of no use.
+    pub(crate) fn encode_into<P: Serialize>(
+        &self,
+        topic: &Topic,
+        payload: &P,
+        meta: Option<&Meta>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        match &self.0 {
+            Kind::Json => json::encode_into(topic, payload, meta, out)?,
+            _ => out.extend_from_slice(&self.encode_with(topic, payload, meta)?),
+        }
+        Ok(())
+    }
+
     /// Finds the parts of an envelope without decoding its payload.
     ///
     /// # Errors

@@ -17,19 +17,30 @@ pub(super) fn encode<P: Serialize + ?Sized>(
     meta: Option<&Meta>,
 ) -> Result<Bytes, Error> {
     let mut out = Vec::with_capacity(128);
+    encode_into(topic, payload, meta, &mut out)?;
+    Ok(out.into())
+}
+
+/// As [`encode`], behind what is in `out` already.
+pub(super) fn encode_into<P: Serialize + ?Sized>(
+    topic: &Topic,
+    payload: &P,
+    meta: Option<&Meta>,
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
     // The characters of a type need no escapes.
     out.extend_from_slice(b"{\"type\":\"");
     out.extend_from_slice(topic.event_type().as_str().as_bytes());
     out.extend_from_slice(b"\",\"id\":");
-    serde_json::to_writer(&mut out, topic.id()).map_err(encode_error)?;
+    serde_json::to_writer(&mut *out, topic.id()).map_err(encode_error)?;
     out.extend_from_slice(b",\"payload\":");
-    serde_json::to_writer(&mut out, payload).map_err(encode_error)?;
+    serde_json::to_writer(&mut *out, payload).map_err(encode_error)?;
     if let Some(meta) = meta {
         out.extend_from_slice(b",\"meta\":");
-        serde_json::to_writer(&mut out, meta).map_err(encode_error)?;
+        serde_json::to_writer(&mut *out, meta).map_err(encode_error)?;
     }
     out.push(b'}');
-    Ok(out.into())
+    Ok(())
 }
 
 /// Members are looked at as raw text first: `type` and `id` must be strings, and only then are they unescaped.

@@ -123,14 +123,14 @@ impl Chunk {
     }
 
     fn encode(&self, framing: &dyn Framing, from: u64, to: u64) -> Option<Segment> {
-        let (mut bytes, mut ends) = (Vec::new(), Vec::new());
+        let (mut bytes, mut ends, mut scratch) = (Vec::new(), Vec::new(), Vec::new());
         for position in from..to {
             let Some(Entry::Event(event)) = self.get(position) else { break };
-            let Ok(envelope) = event.encode(framing.encoding()) else { break };
+            let Ok(envelope) = event.encoded(framing.encoding(), &mut scratch) else { break };
             if bytes.is_empty() {
                 bytes.reserve((envelope.len() + 16) * (to - from) as usize);
             }
-            framing.frame(event, &envelope, &mut bytes);
+            framing.frame(event, envelope, &mut bytes);
             let Ok(end) = u32::try_from(bytes.len()) else { break };
             ends.push(end);
         }

@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind};
 use crate::frame::Wire;
 
 /// How many bytes are read at once.
-const READ: usize = 8 << 10;
+const READ: usize = 32 << 10;
 
 /// How many bytes may wait to be written before the pipe is not ready for more.
 const WRITE: usize = 64 << 10;

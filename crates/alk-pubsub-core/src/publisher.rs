@@ -83,7 +83,6 @@ pub(crate) async fn publish<P: Payload>(
     topic: Topic,
     payload: P,
 ) -> Result<Published, Error> {
-    tokio::task::coop::consume_budget().await;
     let span = spans::publish(&topic);
     let dispatched = span.in_scope(|| target.dispatch_event(event(trace, topic, payload)));
     let published = match dispatched.try_ready() {
@@ -91,6 +90,8 @@ pub(crate) async fn publish<P: Payload>(
         Err(waiting) => waiting.instrument(span.clone()).await,
     };
     spans::published(&span, &published);
+    // Afterwards: publishes that are begun one after the other and are under way together stay in that order.
+    tokio::task::coop::consume_budget().await;
     published
 }
 

@@ -220,3 +220,19 @@ async fn what_is_received_and_what_is_missed_is_what_was_published() {
     }
     assert_eq!(pubsub.stats().missed, missed_by_all);
 }
+
+/// Publishes that one task begins one after the other and awaits together: they are in that order, also where they are more
+/// than a task may do before others have their turn.
+#[tokio::test]
+async fn publishes_that_are_under_way_together_stay_in_their_order() {
+    let pubsub = PubSub::<Dynamic>::in_process();
+    let bounds = Bounds::default().events(4_096);
+    let mut events = pubsub.subscribe("a").bounds(bounds).await.unwrap();
+    let publisher = pubsub.publisher("a", "1").unwrap();
+    let numbers = 0..1_000_u64;
+    within(futures_util::future::join_all(numbers.clone().map(|number| publisher.publish(number.into()))))
+        .await;
+    for number in numbers {
+        assert_eq!(events.recv().await.unwrap().payload(), &json!(number));
+    }
+}

@@ -91,10 +91,10 @@ impl Encoding {
         meta: Option<&Meta>,
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
-        match &self.0 {
-            Kind::Json => json::encode_into(topic, payload, meta, out)?,
-            _ => out.extend_from_slice(&self.encode_with(topic, payload, meta)?),
+        if self.is_json() {
+            return json::encode_into(topic, payload, meta, out);
         }
+        out.extend_from_slice(&self.encode_with(topic, payload, meta)?);
         Ok(())
     }
 

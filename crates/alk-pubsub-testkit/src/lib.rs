@@ -54,10 +54,12 @@ mod capabilities;
 mod check;
 mod checks;
 mod factory;
+mod fault_target;
 mod kit;
 mod numbers;
 #[cfg(feature = "net")]
 mod proxy;
+mod random;
 mod record;
 #[cfg(feature = "redis-servers")]
 pub mod redis;
@@ -70,6 +72,7 @@ pub use capabilities::{Capabilities, Requirement};
 pub use check::Check;
 pub use checks::CHECKS;
 pub use factory::{Faults, Making, Space, TargetFactory};
+pub use fault_target::{EventFaultCounts, EventFaults, FaultTarget};
 pub use kit::{DEADLINE, Kit};
 #[cfg(feature = "net")]
 pub use proxy::{Fault, FaultCounts, Proxy, Schedule};

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::random::Random;
+use crate::random::Random;
 
 /// Something that happens to one direction of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Schedule {
 
     /// The randomness of one direction of one connection.
     pub(super) fn stream(&self, connection: u64, direction: u64) -> Random {
-        Random::seeded(self.seed ^ (connection << 32) ^ direction)
+        Random::of(self.seed, [connection, direction])
     }
 
     /// After how many bytes the next fault comes, and which.

@@ -4,7 +4,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::fault::{Fault, Schedule};
-use super::random::Random;
+use crate::random::Random;
 
 /// How many bytes are passed on at once.
 const PIECE: usize = 4096;

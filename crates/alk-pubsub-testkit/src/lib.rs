@@ -49,6 +49,8 @@
 //! [`Capabilities::outages`] and [`Capabilities::raw_bytes`].
 
 #[cfg(feature = "net")]
+mod accept;
+#[cfg(feature = "net")]
 mod balancer;
 mod capabilities;
 mod check;

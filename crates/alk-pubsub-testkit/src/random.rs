@@ -1,14 +1,27 @@
-/// SplitMix64: the same seed, the same numbers, on every machine.
+/// Numbers for a schedule of your own: the same seed, the same numbers, on every machine. SplitMix64.
+///
+/// ```
+/// # use alk_pubsub_testkit::Random;
+/// let mut random = Random::seeded(17);
+/// assert!(random.below(6) < 6);
+/// ```
 #[derive(Debug, Clone)]
-pub(crate) struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
+    /// The numbers that belong to a seed.
+    #[must_use]
+    pub fn seeded(seed: u64) -> Self {
+        Self::of(seed, [])
+    }
+
     /// A stream of its own for each of several things under one seed, however close seeds and numbers are to each other.
     pub(crate) fn of<const PARTS: usize>(seed: u64, parts: [u64; PARTS]) -> Self {
         Self(parts.into_iter().fold(mixed(seed), |state, part| mixed(state.wrapping_add(STEP) ^ mixed(part))))
     }
 
-    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+    /// The next number, below `limit`; 0 where that is 0.
+    pub fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(STEP);
         mixed(self.0) % limit.max(1)
     }

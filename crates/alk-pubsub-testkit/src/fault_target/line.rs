@@ -129,7 +129,7 @@ impl Line {
         let mut state = self.lock();
         state.connected = true;
         if state.relied_on {
-            state.steps.push_back(Step::Gap(Gap::new(GapReason::Reconnected, None)));
+            state.miss(Gap::new(GapReason::Reconnected, None));
         }
     }
 
@@ -198,7 +198,7 @@ impl Line {
         let fate = state.fate(&self.faults, &self.conditions);
         if fate.drop || state.steps.len() >= ROOM {
             count(&self.conditions.drops);
-            state.lose_one();
+            state.miss(Gap::new(GapReason::TransportLag, Some(1)));
             state.release();
             return;
         }
@@ -228,15 +228,19 @@ impl State {
         faults.next(&mut self.random)
     }
 
-    fn lose_one(&mut self) {
-        let mut missed = Some(1);
-        if let Some(Step::Gap(gap)) = self.steps.back()
-            && gap.reason() == GapReason::TransportLag
-        {
-            missed = gap.missed().map(|events| events + 1);
-            self.steps.pop_back();
+    /// Gaps at one place are one for each reason, so that they need no bound.
+    fn miss(&mut self, gap: Gap) {
+        let mut here = self.steps.iter_mut().rev().map_while(|step| match step {
+            Step::Gap(gap) => Some(gap),
+            _ => None,
+        });
+        match here.find(|earlier| earlier.reason() == gap.reason()) {
+            Some(earlier) => {
+                let missed = earlier.missed().zip(gap.missed()).map(|(before, now)| before + now);
+                *earlier = Gap::new(gap.reason(), missed);
+            }
+            None => self.steps.push_back(Step::Gap(gap)),
         }
-        self.steps.push_back(Step::Gap(Gap::new(GapReason::TransportLag, missed)));
     }
 
     fn release(&mut self) {
@@ -262,7 +266,7 @@ impl EventListener for Line {
             if state.over {
                 return;
             }
-            state.steps.push_back(Step::Gap(*gap));
+            state.miss(*gap);
             state.release();
         }
         self.hand_on();

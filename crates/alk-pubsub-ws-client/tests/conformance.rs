@@ -110,9 +110,12 @@ async fn over_redis(
     Space::pair(Arc::new(publisher), Arc::new(subscriber)).with_faults(faults).keeping((one, two))
 }
 
+/// Publishes bytes on a channel.
+type Somebody = dyn Fn(&str, &[u8]) + Send + Sync;
+
 struct AtRedis {
     network: Network,
-    somebody: Arc<dyn Fn(&str, &[u8]) + Send + Sync>,
+    somebody: Arc<Somebody>,
     prefix: String,
 }
 

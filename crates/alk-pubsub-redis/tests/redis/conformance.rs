@@ -27,10 +27,13 @@ async fn member(builder: Builder, prefix: &str) -> RedisEventTarget {
     builder.connect().await.expect("the server is up")
 }
 
+/// Publishes bytes on a channel.
+type Somebody = dyn Fn(&str, &[u8]) + Send + Sync;
+
 /// What can go wrong: the network, and somebody else who publishes what is no event.
 struct Outside {
     proxies: Arc<[Proxy]>,
-    somebody: Arc<dyn Fn(&str, &[u8]) + Send + Sync>,
+    somebody: Arc<Somebody>,
     prefix: String,
     /// Where the publisher has the network of the subscriber.
     publisher: Option<RedisEventTarget>,

@@ -68,7 +68,11 @@ struct ThroughALink(Wire);
 
 impl TargetFactory for ThroughALink {
     fn name(&self) -> &'static str {
-        "in process, seen through a link"
+        if self.0 == Wire::Json {
+            "in process, seen through a link"
+        } else {
+            "in process, seen through a link with MessagePack"
+        }
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -7,6 +7,8 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::accept::next_connection;
+
 /// A TCP load balancer: each connection goes to the next server in turn, past those that take none. Dropping it ends it and
 /// its connections.
 ///
@@ -74,7 +76,8 @@ impl fmt::Debug for Balancer {
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     // They end with the task.
     let mut connections = JoinSet::new();
-    while let Ok((client, _)) = listener.accept().await {
+    loop {
+        let client = next_connection(&listener).await;
         connections.spawn(connection(client, shared.clone()));
         while connections.try_join_next().is_some() {}
     }

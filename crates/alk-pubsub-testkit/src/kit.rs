@@ -31,6 +31,11 @@ impl Kit {
         &self.space.subscriber
     }
 
+    /// Whether checks publish on the very target that they subscribe on.
+    pub(crate) fn is_one_target(&self) -> bool {
+        Arc::ptr_eq(&self.space.publisher, &self.space.subscriber)
+    }
+
     pub(crate) fn publishing(&self) -> PubSub<Dynamic> {
         PubSub::over(self.space.publisher.clone())
     }

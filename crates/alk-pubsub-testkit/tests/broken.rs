@@ -2,14 +2,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod support;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use alk_pubsub_core::{
-    Bounds, Error, Event, EventListener, EventTarget, InProcessEventTarget, Interest, ListenerGuard,
-    ListenerId, Overflow, Published, RawSubscription, StateWatch, TargetFuture,
+    Bounds, ConnectionState, Error, ErrorKind, Event, EventListener, EventTarget, Gap, GapReason,
+    InProcessEventTarget, Interest, ListenerGuard, ListenerId, Overflow, Published, RawSubscription,
+    StateWatch, TargetFuture,
 };
 use alk_pubsub_testkit::{Capabilities, Making, Space, TargetFactory, run_check};
+use support::Minimal;
+use support::server::{Client, Server};
 
 /// What is wrong with a target.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,10 +41,20 @@ enum Flaw {
     OutlivesItsClose,
     /// A type hears everything.
     HearsTooMuch,
+    /// Any number of bytes wait.
+    ForgetsTheBytes,
+    /// What a close should send is gone.
+    DropsAtTheClose,
+    /// A publish without a connection waits for one.
+    WaitsForTheConnection,
+    /// A lost connection is nothing to talk about.
+    ReconnectsWithoutAGap,
+    /// Of two events that were lost one is told of.
+    CountsTooFew,
 }
 
 struct Broken {
-    target: InProcessEventTarget,
+    target: Arc<dyn EventTarget>,
     flaw: Flaw,
     held_back: Mutex<Option<Event>>,
     closed: Mutex<bool>,
@@ -49,6 +66,10 @@ impl Broken {
             Flaw::Doubles => {
                 self.target.try_dispatch_event(event.clone())?;
                 self.target.try_dispatch_event(event)
+            }
+            Flaw::DropsAtTheClose => {
+                let earlier = self.held_back.lock().unwrap().replace(event);
+                earlier.map_or(Ok(Published::exact(0)), |earlier| self.target.try_dispatch_event(earlier))
             }
             Flaw::Swaps => {
                 let earlier = self.held_back.lock().unwrap().take();
@@ -69,6 +90,12 @@ impl Broken {
 
 impl EventTarget for Broken {
     fn dispatch_event(&self, event: Event) -> TargetFuture<Result<Published, Error>> {
+        if self.flaw == Flaw::WaitsForTheConnection && self.state().current() != ConnectionState::Connected {
+            return TargetFuture::boxed(async {
+                tokio::time::sleep(Duration::from_secs(4)).await;
+                Err(Error::new(ErrorKind::Disconnected, "there was none"))
+            });
+        }
         TargetFuture::ready(self.send(event))
     }
 
@@ -81,6 +108,12 @@ impl EventTarget for Broken {
         interest: Interest,
         listener: Arc<dyn EventListener>,
     ) -> TargetFuture<Result<ListenerGuard, Error>> {
+        let listener: Arc<dyn EventListener> = match self.flaw {
+            Flaw::ReconnectsWithoutAGap | Flaw::CountsTooFew => {
+                Arc::new(Tells { listener, flaw: self.flaw, events: AtomicU64::new(0) })
+            }
+            _ => listener,
+        };
         let guard = self.target.add_event_listener(interest, listener);
         if self.flaw != Flaw::KeepsListeners {
             return guard;
@@ -105,6 +138,7 @@ impl EventTarget for Broken {
                 bounds.overflow(Overflow::DropOldest)
             }
             (Flaw::ForgetsTheBound, Overflow::DropOldest) => bounds.events(100_000),
+            (Flaw::ForgetsTheBytes, _) => bounds.bytes(usize::MAX),
             _ => bounds,
         };
         let interest = match interest {
@@ -121,6 +155,35 @@ impl EventTarget for Broken {
 
     fn state(&self) -> StateWatch {
         self.target.state()
+    }
+}
+
+/// Tells a listener less than there is to tell.
+struct Tells {
+    listener: Arc<dyn EventListener>,
+    flaw: Flaw,
+    events: AtomicU64,
+}
+
+impl EventListener for Tells {
+    fn on_event(&self, event: &Event) {
+        match self.events.fetch_add(1, Ordering::SeqCst) % 10 {
+            7 if self.flaw == Flaw::CountsTooFew => {}
+            8 if self.flaw == Flaw::CountsTooFew => {
+                self.listener.on_gap(&Gap::new(GapReason::TransportLag, Some(1)));
+            }
+            _ => self.listener.on_event(event),
+        }
+    }
+
+    fn on_gap(&self, gap: &Gap) {
+        if self.flaw != Flaw::ReconnectsWithoutAGap || gap.reason() != GapReason::Reconnected {
+            self.listener.on_gap(gap);
+        }
+    }
+
+    fn on_close(&self) {
+        self.listener.on_close();
     }
 }
 
@@ -141,18 +204,49 @@ impl TargetFactory for Factory {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::default().block().exact_receivers()
+        match self.0 {
+            Flaw::ForgetsTheBytes | Flaw::WaitsForTheConnection | Flaw::ReconnectsWithoutAGap => {
+                Capabilities::default().encodes().outages()
+            }
+            _ => Capabilities::default().block().exact_receivers(),
+        }
     }
 
     fn space(&self) -> Making<'_> {
-        let target = InProcessEventTarget::in_process();
-        let broken = Broken { target, flaw: self.0, held_back: Mutex::default(), closed: Mutex::default() };
-        Box::pin(async { Space::new(Arc::new(broken)) })
+        let broken = |target: Arc<dyn EventTarget>| Broken {
+            target,
+            flaw: self.0,
+            held_back: Mutex::default(),
+            closed: Mutex::default(),
+        };
+        Box::pin(async move {
+            let in_process = InProcessEventTarget::in_process();
+            match self.0 {
+                Flaw::ForgetsTheBytes | Flaw::WaitsForTheConnection | Flaw::ReconnectsWithoutAGap => {
+                    let server = Server::default();
+                    let client = Client::target(&server);
+                    client.state().wait_connected().await;
+                    let faults = client.upstream().faults();
+                    let broken = broken(Arc::new(client));
+                    let space = if self.0 == Flaw::ReconnectsWithoutAGap {
+                        Space::new(Arc::new(Minimal(Arc::new(broken))))
+                    } else {
+                        Space::new(Arc::new(broken))
+                    };
+                    space.with_faults(faults).keeping(server)
+                }
+                Flaw::CountsTooFew => Space::new(Arc::new(Minimal(Arc::new(broken(Arc::new(in_process)))))),
+                Flaw::DropsAtTheClose => {
+                    Space::pair(Arc::new(broken(Arc::new(in_process.clone()))), Arc::new(in_process))
+                }
+                _ => Space::new(Arc::new(broken(Arc::new(in_process)))),
+            }
+        })
     }
 }
 
 /// Each flaw with checks that find it, none of which has to wait for what never comes.
-const FOUND_BY: [(Flaw, &[&str]); 10] = [
+const FOUND_BY: [(Flaw, &[&str]); 15] = [
     (
         Flaw::Doubles,
         &[
@@ -185,6 +279,14 @@ const FOUND_BY: [(Flaw, &[&str]); 10] = [
     ),
     (Flaw::OutlivesItsClose, &["new_calls_fail_with_closed"]),
     (Flaw::HearsTooMuch, &["a_topic_hears_its_id_a_type_every_id_and_everything_all"]),
+    (Flaw::ForgetsTheBytes, &["no_more_bytes_wait_than_were_allowed"]),
+    (Flaw::DropsAtTheClose, &["what_was_published_before_is_sent"]),
+    (Flaw::WaitsForTheConnection, &["publishing_without_a_connection_fails_at_once"]),
+    (
+        Flaw::ReconnectsWithoutAGap,
+        &["a_reconnect_is_a_gap_in_every_subscription", "a_second_loss_is_a_second_gap"],
+    ),
+    (Flaw::CountsTooFew, &["all_that_was_missed_is_counted"]),
 ];
 
 #[test]

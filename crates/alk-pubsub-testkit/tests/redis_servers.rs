@@ -78,6 +78,18 @@ fn what_is_published_at_any_node_of_a_cluster_reaches_all() {
     }
 }
 
+#[test]
+fn any_bytes_can_be_published() {
+    let server = Server::start(&[]);
+    assert_eq!(server.publish("a", b"nobody"), 0);
+    let mut stream = subscribed(&server);
+    assert_eq!(server.publish("a", b"\xff\r\n\0"), 1);
+    let expected = b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$4\r\n\xff\r\n\0\r\n";
+    let mut message = [0; 34];
+    stream.read_exact(&mut message).expect("a message");
+    assert_eq!(&message, expected);
+}
+
 const MESSAGE: &[u8] = b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nx\r\n";
 
 /// A connection that is subscribed to the channel `a`.

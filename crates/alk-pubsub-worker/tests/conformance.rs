@@ -109,6 +109,7 @@ mod process {
     use std::path::{Path, PathBuf};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
 
     use alk_pubsub_core::EventTarget;
     use alk_pubsub_link::{
@@ -139,9 +140,11 @@ mod process {
         limits.max_topics = 10_000;
         limits.max_frame_bytes = 16 << 20;
         let options = ServeOptions::new(ConnectionInfo::new("check", None)).limits(limits);
+        let mut serving = serve(target.clone(), pipe(stream), options);
         tokio::select! {
-            served = serve(target.clone(), pipe(stream), options) => served.expect("the check ends it"),
-            () = target.closed() => {}
+            served = &mut serving => served.expect("the check ends it"),
+            // What the target held when it was closed is handed out. The host waits for this process, so not for ever.
+            () = target.closed() => drop(tokio::time::timeout(Duration::from_secs(1), serving).await),
         }
         target.close().await.expect("the host takes what is left");
     }

@@ -1,6 +1,6 @@
 //! Which target keeps which promise.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
+use super::targets::TARGETS;
 use crate::cargo;
 use crate::workspace::Workspace;
 
@@ -27,8 +28,9 @@ struct Line {
 #[derive(Debug, Default)]
 pub(super) struct Matrix {
     targets: BTreeMap<String, BTreeMap<String, (String, Option<String>)>>,
-    /// The modules that have reported.
+    /// The modules that have reported, and by what name each target was reported by which.
     modules: Vec<String>,
+    reported: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// An empty folder for results.
@@ -52,17 +54,22 @@ impl Matrix {
             else {
                 continue;
             };
-            matrix.modules.push(module.to_string_lossy().into_owned());
-            matrix.add(&fs::read_to_string(&path)?)?;
+            matrix.add(&module.to_string_lossy(), &fs::read_to_string(&path)?)?;
         }
         Ok(matrix)
     }
 
-    fn add(&mut self, text: &str) -> Result<()> {
+    fn add(&mut self, module: &str, text: &str) -> Result<()> {
+        self.modules.push(module.to_owned());
         for line in text.lines() {
             let Line { target, check, verdict, why } =
                 serde_json::from_str(line).context("a suite has written something else than a result")?;
-            self.targets.entry(target).or_default().insert(check, (verdict, why));
+            self.reported.entry(target.clone()).or_default().insert(module.to_owned());
+            let verdicts = self.targets.entry(target).or_default();
+            let known = verdicts.entry(check).or_insert_with(|| (verdict.clone(), why.clone()));
+            if badness(&verdict) > badness(&known.0) {
+                *known = (verdict, why);
+            }
         }
         Ok(())
     }
@@ -132,8 +139,27 @@ impl Matrix {
         out
     }
 
-    /// Fails if a suite of the workspace has not reported at all.
+    /// Fails if a suite of the workspace has not reported at all, or one is missing of which that would not be seen in the sources; if two
+    /// go by one name; if a check did not run.
     pub(super) fn is_complete(&self, workspace: &Workspace) -> Result<()> {
+        let mut findings = Vec::new();
+        let mut finding = |what: &str, which: Vec<String>| {
+            if !which.is_empty() {
+                findings.push(format!("{what}: {}", which.join(", ")));
+            }
+        };
+        finding("suites that did not run", self.missing_suites(workspace));
+        let known = |target: &&str| self.targets.contains_key(*target);
+        let missing = TARGETS.iter().filter(|target| !known(target)).map(ToString::to_string);
+        finding("targets that are missing", missing.collect());
+        let new = self.targets.keys().filter(|target| !TARGETS.contains(&target.as_str())).cloned();
+        finding("targets that xtask/src/test/targets.rs does not know", new.collect());
+        finding("suites with one name for two targets", self.shared_names());
+        finding("checks that did not run", self.holes());
+        if findings.is_empty() { Ok(()) } else { bail!("{}", findings.join("; ")) }
+    }
+
+    fn missing_suites(&self, workspace: &Workspace) -> Vec<String> {
         let mut missing = Vec::new();
         for (path, text) in workspace.texts(".rs") {
             // The suite's own sources show how it is used.
@@ -147,7 +173,36 @@ impl Matrix {
                 }
             }
         }
-        if missing.is_empty() { Ok(()) } else { bail!("suites that did not run: {}", missing.join(", ")) }
+        missing
+    }
+
+    fn shared_names(&self) -> Vec<String> {
+        let shared = self.reported.iter().filter(|(_, modules)| modules.len() > 1);
+        shared
+            .map(|(target, modules)| {
+                let modules: Vec<_> = modules.iter().map(String::as_str).collect();
+                format!("`{target}` of {}", modules.join(" and "))
+            })
+            .collect()
+    }
+
+    /// What some targets have a verdict on and others have not.
+    fn holes(&self) -> Vec<String> {
+        let checks: BTreeSet<_> = self.targets.values().flat_map(BTreeMap::keys).collect();
+        let holes = self.targets.iter().flat_map(|(target, verdicts)| {
+            let missing = checks.iter().filter(|check| !verdicts.contains_key(**check));
+            missing.map(move |check| format!("{check} of {target}"))
+        });
+        holes.collect()
+    }
+}
+
+/// Of two verdicts on the same the worse counts.
+fn badness(verdict: &str) -> u8 {
+    match verdict {
+        "passed" => 0,
+        "not applicable" => 1,
+        _ => 2,
     }
 }
 
@@ -164,16 +219,31 @@ fn suites(text: &str) -> impl Iterator<Item = String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::targets::TARGETS;
     use super::{Matrix, suites};
     use crate::tidy::made_up::files;
 
     fn matrix() -> Matrix {
-        let mut matrix = Matrix { modules: vec!["tests.thread".to_owned()], ..Matrix::default() };
+        let mut matrix = Matrix::default();
         let lines = r#"{"target":"thread","check":"once","verdict":"passed","why":null}
 {"target":"thread","check":"block","verdict":"not applicable","why":"cannot wait"}
 {"target":"process","check":"once","verdict":"failed","why":null}"#;
-        matrix.add(lines).unwrap();
+        matrix.add("tests.thread", lines).unwrap();
         matrix
+    }
+
+    /// Each target that has to be there, with one check.
+    fn whole() -> Matrix {
+        let mut matrix = Matrix::default();
+        for target in TARGETS {
+            let line = format!(r#"{{"target":"{target}","check":"once","verdict":"passed","why":null}}"#);
+            matrix.add(&format!("tests.{}", target.replace(' ', "_")), &line).unwrap();
+        }
+        matrix
+    }
+
+    fn complaint(matrix: &Matrix, sources: &[(&str, &str)]) -> String {
+        matrix.is_complete(&files(sources)).unwrap_err().to_string()
     }
 
     #[test]
@@ -187,11 +257,49 @@ mod tests {
 
     #[test]
     fn a_suite_that_says_nothing_is_missed() {
-        let suite = "\nconformance!(thread, Thread);\n";
-        assert!(matrix().is_complete(&files(&[("a/tests/a.rs", suite)])).is_ok());
+        let suite = "\nconformance!(in_process, InProcess);\n";
+        assert!(whole().is_complete(&files(&[("a/tests/a.rs", suite)])).is_ok());
         let other = "\nconformance!(\n    #[cfg(unix)]\n    process,\n    Process,\n);\n";
-        let error = matrix().is_complete(&files(&[("a/tests/a.rs", other)])).unwrap_err().to_string();
+        let error = complaint(&whole(), &[("a/tests/a.rs", other)]);
         assert_eq!(error, "suites that did not run: process of a/tests/a.rs");
+    }
+
+    #[test]
+    fn a_target_that_no_source_would_tell_of_is_missed() {
+        let mut matrix = whole();
+        matrix.targets.remove("Redis, a cluster of six");
+        assert_eq!(complaint(&matrix, &[]), "targets that are missing: Redis, a cluster of six");
+        let mut matrix = whole();
+        let line = r#"{"target":"new","check":"once","verdict":"passed","why":null}"#;
+        matrix.add("tests.new", line).unwrap();
+        let error = complaint(&matrix, &[]);
+        assert_eq!(error, "targets that xtask/src/test/targets.rs does not know: new");
+    }
+
+    #[test]
+    fn two_suites_of_one_name_do_not_hide_each_other() {
+        let mut matrix = whole();
+        let line = |verdict: &str| {
+            format!(r#"{{"target":"host to thread","check":"once","verdict":"{verdict}","why":null}}"#)
+        };
+        matrix.add("tests.other", &[line("failed"), line("passed")].join("\n")).unwrap();
+        assert!(matrix.summary().contains("FAILED once"), "{}", matrix.summary());
+        let error = complaint(&matrix, &[]);
+        assert_eq!(
+            error,
+            "suites with one name for two targets: `host to thread` of tests.host_to_thread and tests.other"
+        );
+    }
+
+    #[test]
+    fn a_check_that_one_target_has_left_out_is_missed() {
+        let mut matrix = whole();
+        let targets = TARGETS.iter().filter(|target| **target != "in process");
+        for target in targets {
+            let line = format!(r#"{{"target":"{target}","check":"block","verdict":"passed","why":null}}"#);
+            matrix.add(&format!("tests.{}", target.replace(' ', "_")), &line).unwrap();
+        }
+        assert_eq!(complaint(&matrix, &[]), "checks that did not run: block of in process");
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod matrix;
 mod peers;
 mod redis_server;
 mod tally;
+mod targets;
 
 pub(crate) use command::{Args, run};
 pub(crate) use redis_server::locate as locate_redis;

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::support::next_number;
 use alk_pubsub_testkit::redis::{Authority, Server, TlsServer};
 
-fn trusting(authority: &Authority) -> Arc<ClientConfig> {
+pub(crate) fn trusting(authority: &Authority) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(authority.der().to_vec().into()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -25,15 +25,6 @@ async fn connect(url: String, authority: &Authority) -> Result<RedisEventTarget,
         .connect_timeout(Duration::from_secs(20))
         .connect()
         .await
-}
-
-pub(crate) async fn connect_with_prefix(
-    url: String,
-    authority: &Authority,
-    prefix: &str,
-) -> RedisEventTarget {
-    let builder = RedisEventTarget::builder(url).tls(trusting(authority)).prefix(prefix);
-    builder.connect_timeout(Duration::from_secs(20)).connect().await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use alk_pubsub_core::{ConnectionState, ErrorKind, Event, EventListener, Interest
 use serde_json::json;
 
 use crate::kit::Kit;
-use crate::numbers::{NUMBER, done, publish_all, subscribed, take};
+use crate::numbers::{NUMBER, done, number, publish_all, subscribed, take};
 
 pub(super) async fn subscriptions_hand_out_what_they_hold_and_end(kit: Kit) {
     let subscribing = kit.subscribing();
@@ -28,6 +28,21 @@ pub(super) async fn subscriptions_hand_out_what_they_hold_and_end(kit: Kit) {
         assert!(Kit::within(subscription.recv()).await.is_none(), "the end is the end");
     }
     assert!(Kit::within(waiting).await.expect("a task"), "who waits is told");
+}
+
+/// What was called for before the close is done, and answered as such, though nobody has waited for it.
+pub(super) async fn what_was_published_before_is_sent(kit: Kit) {
+    let mut subscription = subscribed(kit.subscribing().subscribe_to(NUMBER, "1")).await;
+    let waiting: Vec<_> = (0..100).map(|value| kit.publisher().dispatch_event(number("1", value))).collect();
+    done(kit.publisher().close()).await;
+    for dispatch in waiting {
+        done(dispatch).await;
+    }
+    // Who closes the target that it listens on may hear the end before what was on its way there and back.
+    if !kit.is_one_target() {
+        assert_eq!(take(&mut subscription, 100).await, (0..100).collect::<Vec<_>>());
+        assert_eq!(subscription.missed(), 0);
+    }
 }
 
 pub(super) async fn closing_twice_is_fine(kit: Kit) {

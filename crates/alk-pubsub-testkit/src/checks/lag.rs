@@ -2,7 +2,7 @@
 //!
 //! A witness that reads along tells when an event has arrived: it subscribed last, so all others have it too.
 
-use alk_pubsub_core::{Bounds, ErrorKind, Overflow, Subscription};
+use alk_pubsub_core::{Bounds, Delivery, ErrorKind, Overflow, Subscription, WithGaps};
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 
@@ -30,6 +30,40 @@ pub(super) async fn drop_oldest_leaves_out_the_oldest(kit: Kit) {
     arrive(&kit, 20..23).await;
     assert_eq!(take(&mut subscription, 3).await, [20, 21, 22]);
     assert_eq!(subscription.missed(), 16);
+}
+
+/// Where events are encoded. Of values that stay in one process nobody knows how large they are.
+pub(super) async fn no_more_bytes_wait_than_were_allowed(kit: Kit) {
+    // An envelope of these has something more than 1000 bytes, so that three of them are too many.
+    let text = |number: usize, size: usize| json!(format!("{number:02}{}", "x".repeat(size)));
+    let mut subscription = subscribe(&kit, Bounds::default().bytes(3000)).await.with_gaps();
+    let mut witness = subscribe(&kit, Bounds::default()).await;
+    let sizes = [1000; 20].into_iter().chain([5000]).enumerate();
+    for (number, size) in sizes {
+        Kit::within(kit.publishing().publish(NUMBER, "1", text(number, size))).await.expect("published");
+        Kit::within(witness.recv()).await.expect("open");
+        if size == 1000 && number == 19 {
+            assert_eq!(read_texts(&mut subscription, 2).await, (vec![18, 19], 18));
+        }
+    }
+    // One that is larger than all that may wait comes all the same.
+    assert_eq!(read_texts(&mut subscription, 1).await, (vec![20], 0));
+    assert_eq!(witness.missed(), 0);
+}
+
+/// The numbers that so many texts begin with, and how many events were missed before and between them.
+async fn read_texts(subscription: &mut WithGaps<Value>, texts: usize) -> (Vec<u64>, u64) {
+    let (mut numbers, mut missed) = (Vec::new(), 0);
+    while numbers.len() < texts {
+        match Kit::within(subscription.recv()).await.expect("open") {
+            Delivery::Event(event) => {
+                let text = event.payload().as_str().expect("a text");
+                numbers.push(text[..2].parse().expect("a number"));
+            }
+            Delivery::Gap(gap) => missed += gap.missed().expect("a count"),
+        }
+    }
+    (numbers, missed)
 }
 
 pub(super) async fn latest_keeps_the_newest_event_of_each_topic(kit: Kit) {

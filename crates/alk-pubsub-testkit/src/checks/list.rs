@@ -18,6 +18,7 @@ checks! { $
     3 once::an_event_that_is_published_twice_comes_twice;
     4 one_way::a_publisher_hears_its_own_events_once;
     5 lag::drop_oldest_leaves_out_the_oldest;
+    5 lag::no_more_bytes_wait_than_were_allowed requires Encodes;
     5 lag::latest_keeps_the_newest_event_of_each_topic;
     5 lag::close_ends_the_one_that_lags;
     5 lag::block_makes_the_publisher_wait requires Block;
@@ -46,6 +47,7 @@ checks! { $
     9 publishing::what_cannot_be_encoded_is_refused requires Encodes;
     9 publishing::the_largest_event_arrives_and_a_larger_one_is_refused requires EventLimit;
     10 closing::subscriptions_hand_out_what_they_hold_and_end;
+    10 closing::what_was_published_before_is_sent;
     10 closing::closing_twice_is_fine;
     10 closing::new_calls_fail_with_closed;
     10 closing::listeners_are_told_once;

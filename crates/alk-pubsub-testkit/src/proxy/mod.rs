@@ -2,7 +2,6 @@
 
 mod fault;
 mod forward;
-mod random;
 mod server;
 
 pub use fault::{Fault, Schedule};

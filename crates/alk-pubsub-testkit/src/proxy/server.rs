@@ -2,15 +2,16 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use futures_util::future::select;
+use futures_util::future::{Either, select};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::fault::Schedule;
-use super::forward::{Counters, Faults, forward};
+use super::forward::{Counters, Ended, Faults, forward};
+use crate::accept::next_connection;
 
 /// A proxy in front of a server, with faults. Dropping it ends it and its connections.
 ///
@@ -44,6 +45,10 @@ pub struct FaultCounts {
     pub halves: u64,
     /// See [`Fault::Stall`](super::Fault::Stall).
     pub stalls: u64,
+    /// See [`Fault::Throttle`](super::Fault::Throttle).
+    pub throttles: u64,
+    /// See [`Fault::Garble`](super::Fault::Garble).
+    pub garbles: u64,
 }
 
 impl std::ops::AddAssign for FaultCounts {
@@ -52,6 +57,8 @@ impl std::ops::AddAssign for FaultCounts {
         self.delays += more.delays;
         self.halves += more.halves;
         self.stalls += more.stalls;
+        self.throttles += more.throttles;
+        self.garbles += more.garbles;
     }
 }
 
@@ -72,7 +79,8 @@ impl Proxy {
     pub async fn start(server: SocketAddr, schedule: Schedule) -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let faults = Faults { schedule, healthy: AtomicBool::new(false), counters: Counters::default() };
+        let (healthy, throttle) = (AtomicBool::new(false), AtomicU64::new(0));
+        let faults = Faults { schedule, healthy, throttle, counters: Counters::default() };
         let generation = watch::Sender::new(0);
         let shared = Arc::new(Shared { server, faults, down: AtomicBool::new(false), generation });
         let task = tokio::spawn(accept(listener, shared.clone()));
@@ -88,10 +96,10 @@ impl Proxy {
     /// How many faults of the schedule there were, of each kind.
     #[must_use]
     pub fn faults(&self) -> FaultCounts {
-        let Counters { cuts, delays, halves, stalls } = &self.shared.faults.counters;
-        let [cuts, delays, halves, stalls] =
-            [cuts, delays, halves, stalls].map(|counter| counter.load(Ordering::Relaxed));
-        FaultCounts { cuts, delays, halves, stalls }
+        let Counters { cuts, delays, halves, stalls, throttles, garbles } = &self.shared.faults.counters;
+        let [cuts, delays, halves, stalls, throttles, garbles] =
+            [cuts, delays, halves, stalls, throttles, garbles].map(|count| count.load(Ordering::Relaxed));
+        FaultCounts { cuts, delays, halves, stalls, throttles, garbles }
     }
 
     /// Ends the connections there are; those that follow have no faults.
@@ -109,6 +117,11 @@ impl Proxy {
     pub fn down(&self) {
         self.shared.down.store(true, Ordering::Release);
         self.cut();
+    }
+
+    /// From now on each direction of each connection passes on at most so many bytes a second; 0 for as many as there are.
+    pub fn throttle(&self, bytes_per_second: u64) {
+        self.shared.faults.throttle.store(bytes_per_second, Ordering::Relaxed);
     }
 
     /// Takes connections again.
@@ -136,7 +149,8 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     // They end with the task.
     let mut connections = JoinSet::new();
     let mut number = 0;
-    while let Ok((client, _)) = listener.accept().await {
+    loop {
+        let client = next_connection(&listener).await;
         number += 1;
         connections.spawn(connection(client, number, shared.clone()));
         while connections.try_join_next().is_some() {}
@@ -157,7 +171,12 @@ async fn connection(client: TcpStream, number: u64, shared: Arc<Shared>) {
     let schedule = &shared.faults.schedule;
     let up = pin!(forward(from_client, to_server, schedule.stream(number, 0), &shared.faults));
     let down = pin!(forward(from_server, to_client, schedule.stream(number, 1), &shared.faults));
-    let ended = pin!(generation.changed());
-    // Whichever ends first ends all.
-    select(select(up, down), ended).await;
+    let both = pin!(async {
+        match select(up, down).await {
+            // One side may have said all it has to say and still listen.
+            Either::Left((Ended::InOrder, other)) | Either::Right((Ended::InOrder, other)) => _ = other.await,
+            Either::Left((Ended::Broken, _)) | Either::Right((Ended::Broken, _)) => {}
+        }
+    });
+    select(both, pin!(generation.changed())).await;
 }

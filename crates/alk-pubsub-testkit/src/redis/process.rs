@@ -147,6 +147,18 @@ impl Server {
         assert!(!matches!(reply, Reply::Error(_)), "{arguments:?}: {reply:?}");
     }
 
+    /// Publishes bytes, which may be anything, on a channel; returns how many clients of this server receive them.
+    ///
+    /// # Panics
+    ///
+    /// If it does not answer, or with an error.
+    pub fn publish(&self, channel: &str, bytes: &[u8]) -> u64 {
+        let reply = resp::command(self.port, &[b"PUBLISH", channel.as_bytes(), bytes]);
+        let receivers =
+            reply.as_ref().ok().and_then(Reply::number).and_then(|count| u64::try_from(count).ok());
+        receivers.unwrap_or_else(|| panic!("PUBLISH on port {}: {reply:?}", self.port))
+    }
+
     /// Sends it many commands on one connection, each after the answer to the one before. Whether they succeed is not
     /// looked at.
     pub fn tell_all<'a>(&self, commands: impl Iterator<Item = &'a [&'a str]>) {

@@ -49,14 +49,14 @@ impl Reply {
 }
 
 /// Sends one command on a connection of its own.
-pub(super) fn command(port: u16, arguments: &[&str]) -> io::Result<Reply> {
+pub(super) fn command<A: AsRef<[u8]>>(port: u16, arguments: &[A]) -> io::Result<Reply> {
     commands(port, std::iter::once(arguments))?.pop().ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
 }
 
 /// Sends commands on a connection of its own, one after the other.
-pub(super) fn commands<'a>(
+pub(super) fn commands<'a, A: AsRef<[u8]> + 'a>(
     port: u16,
-    commands: impl Iterator<Item = &'a [&'a str]>,
+    commands: impl Iterator<Item = &'a [A]>,
 ) -> io::Result<Vec<Reply>> {
     let stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
@@ -64,11 +64,13 @@ pub(super) fn commands<'a>(
     let mut replies = BufReader::new(&stream);
     commands
         .map(|arguments| {
-            let mut request = format!("*{}\r\n", arguments.len());
-            for argument in arguments {
-                request.push_str(&format!("${}\r\n{argument}\r\n", argument.len()));
+            let mut request = format!("*{}\r\n", arguments.len()).into_bytes();
+            for argument in arguments.iter().map(AsRef::as_ref) {
+                request.extend(format!("${}\r\n", argument.len()).bytes());
+                request.extend(argument);
+                request.extend(b"\r\n");
             }
-            (&stream).write_all(request.as_bytes())?;
+            (&stream).write_all(&request)?;
             read(&mut replies)
         })
         .collect()

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
+use crate::error::Error;
 use crate::event::Event;
 use crate::gap::Gap;
 use crate::name::{Interest, Topic};
@@ -55,13 +56,18 @@ impl Hub {
     }
 
     pub(super) fn subscribe(&self, interest: &str, bounds: Bounds) -> RawSubscription {
+        self.try_subscribe(interest, bounds).unwrap()
+    }
+
+    /// An error once it is closed.
+    pub(super) fn try_subscribe(&self, interest: &str, bounds: Bounds) -> Result<RawSubscription, Error> {
         let interest: Interest = interest.parse().unwrap();
         let first = || {
             self.0.added.fetch_add(1, Ordering::Relaxed);
         };
         let join =
             |log: &Arc<Log>, state: &mut LogState| RawSubscription::join(log, state, bounds, self.0.clone());
-        self.0.router.enter(&interest, first, join).unwrap()
+        self.0.router.enter(&interest, first, join)
     }
 
     /// Whether there was room.

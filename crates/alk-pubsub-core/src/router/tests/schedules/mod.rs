@@ -4,6 +4,7 @@
 //! deadlock, which loom finds by itself.
 
 mod blocking;
+mod closing;
 mod explore;
 mod feed;
 mod readers;

@@ -81,7 +81,8 @@ impl Stream {
                 passed += framed;
                 pieces.push(bytes);
             }
-            // Hyper writes what it is handed before it asks for more.
+            // Handed on, and written by hyper right after this, which tells nobody when. Asking for more would be no sign of
+            // it: hyper does that before it writes.
             FeedItem::Timed(sample) => sample.written(),
             FeedItem::Gap(gap) => {
                 counters.gaps.add(1);

@@ -59,15 +59,11 @@ impl Connection {
         };
         let Self { peer, seat, rate, hub, router, handshake_timeout, draining, cut, .. } = self;
         let line = Arc::new(Line::default());
-        let hang_up = HangUp::new({
-            let line = line.clone();
-            move || line.hang_up()
-        });
         let socket = Socket::new(stream, line.clone(), seat.clone(), places);
         let router = TowerToHyperService::new(router);
         let used = Arc::new(AtomicBool::new(false));
         let service = {
-            let used = used.clone();
+            let (used, line) = (used.clone(), line.clone());
             service_fn(move |mut request: Request<_>| {
                 used.store(true, Ordering::Relaxed);
                 // What the last request had is over.
@@ -75,7 +71,8 @@ impl Connection {
                 let extensions = request.extensions_mut();
                 extensions.insert(ConnectInfo(peer));
                 extensions.insert(seat.clone());
-                extensions.insert(hang_up.clone());
+                let (number, line) = (line.request(), line.clone());
+                extensions.insert(HangUp::new(move || line.hang_up(number)));
                 if let Some(rate) = &rate {
                     extensions.insert(rate.clone());
                 }

@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
 
 use tokio::sync::Notify;
@@ -8,8 +8,14 @@ use tokio::sync::Notify;
 pub(super) struct Line {
     /// The client does not take what it is sent.
     blocked: AtomicBool,
+    /// How many requests there were.
+    requests: AtomicU64,
     hung_up: Notify,
 }
+
+/// A request on a line, by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Request(u64);
 
 impl Line {
     /// Notes what became of writing.
@@ -18,10 +24,16 @@ impl Line {
         outcome
     }
 
-    /// Ends the connection where its client does not take what it is sent. Any other ends by itself, or goes on with
-    /// another request.
-    pub(super) fn hang_up(&self) {
-        if self.blocked.load(Ordering::Relaxed) {
+    /// Another request.
+    pub(super) fn request(&self) -> Request {
+        Request(self.requests.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// Ends the connection where its client does not take what is left of the answer to this request. Any other ends by
+    /// itself, or goes on with another request.
+    pub(super) fn hang_up(&self, request: Request) {
+        let is_last = Request(self.requests.load(Ordering::Relaxed)) == request;
+        if is_last && self.blocked.load(Ordering::Relaxed) {
             self.hung_up.notify_one();
         }
     }
@@ -44,14 +56,18 @@ mod tests {
     fn it_is_hung_up_where_it_is_blocked() {
         let line = Line::default();
         let ends = || line.hung_up().now_or_never().is_some();
-        line.hang_up();
+        let before = line.request();
+        let request = line.request();
+        line.hang_up(request);
         assert!(!ends(), "there is nothing that waits");
         assert!(line.wrote(Poll::<()>::Pending).is_pending());
         assert!(line.wrote(Poll::Ready(())).is_ready());
-        line.hang_up();
+        line.hang_up(request);
         assert!(!ends(), "it went on");
         assert!(line.wrote(Poll::<()>::Pending).is_pending());
-        line.hang_up();
+        line.hang_up(before);
+        assert!(!ends(), "that was another answer");
+        line.hang_up(request);
         assert!(ends());
     }
 }

@@ -179,5 +179,5 @@ async fn a_hub_with_tokens_and_a_certificate_of_its_own() {
     let (level, said) = level(&findings, "hub-ready");
     assert!(!healthy && level == "fail" && said.contains("--ca-file"), "{findings:?}");
     let missing = run(&["doctor", "--hub", &url, "--token-file", "/nothing/here"]).await;
-    assert!(missing.code == Some(1) && missing.stderr.contains("/nothing/here"), "{missing:?}");
+    assert!(missing.code == Some(2) && missing.stderr.contains("/nothing/here"), "{missing:?}");
 }

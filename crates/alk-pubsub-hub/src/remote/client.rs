@@ -17,17 +17,17 @@ impl Credentials {
     /// Reads the files that are named.
     pub(crate) fn read(bearer: BearerArgs, ca_file: Option<&Path>) -> Result<Self, Error> {
         let BearerArgs { token, token_file } = bearer;
+        let unreadable = |path: &Path, error: std::io::Error| {
+            Error::Usage(format!("cannot read {}: {error}", path.display()))
+        };
         let token = match token_file {
             None => token,
-            Some(path) => {
-                Some(std::fs::read_to_string(&path).map_err(|source| Error::File { path, source })?)
-            }
+            Some(path) => Some(std::fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?),
         };
-        let authorities = ca_file.map(std::fs::read).transpose();
-        let authorities = authorities.map_err(|source| {
-            let path = ca_file.map(Path::to_owned).unwrap_or_default();
-            Error::File { path, source }
-        })?;
+        let authorities = match ca_file {
+            None => None,
+            Some(path) => Some(std::fs::read(path).map_err(|error| unreadable(path, error))?),
+        };
         Ok(Self { token, authorities })
     }
 

@@ -24,7 +24,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     // One at a time: their memory is measured.
     command.args(["--test-threads", "1", "--nocapture"]).args(&args.only);
     let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
-    println!("| attack | tries | most extra memory | gone |\n| --- | --- | --- | --- |");
+    println!(
+        "| attack | tries | most extra memory | ended by | from its beginning until all is freed | after the last byte |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- |");
     for line in BufReader::new(child.stdout.take().context("cargo has no stdout")?).lines() {
         // Behind the name of its test.
         if let Some((_, row)) = line?.split_once("| ") {

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 struct Guarded {
     hub: Hub,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Guarded {
@@ -25,7 +25,7 @@ impl Guarded {
         let folder = Folder::new();
         let secret = private_file(&folder.join("secret"), format!("{SECRET}\n"));
         let flags: Vec<&str> = ["--jwt-secret-file", &secret].iter().chain(flags).copied().collect();
-        Self { hub: Hub::start(&flags).await, _folder: folder }
+        Self { hub: Hub::start(&flags).await, folder }
     }
 
     async fn spoke(&self, claims: Value) -> Spoke {
@@ -213,6 +213,18 @@ async fn numbers_are_for_admins_and_for_this_machine() {
         assert_eq!(status(&format!("{admin}{proxied}")).await, 200);
         assert_eq!(status(&format!("{other}{proxied}")).await, 403);
         assert_eq!(status(proxied).await, 401);
+        // As nginx is set up in docs/operations.md, and one that passes nothing on but the name.
+        for headers in [
+            "Host: hub.example\r\nUpgrade: \r\nConnection: \r\nX-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\n",
+            "Host: hub.example\r\n",
+            "Host: localhost.hub.example\r\n",
+        ] {
+            for (bearer, expected) in [("", 401), (&other, 403), (&admin, 200)] {
+                let mut client = guarded.hub.connect().await;
+                client.send(format!("GET {path} HTTP/1.1\r\n{headers}{bearer}\r\n")).await;
+                assert_eq!(client.head().await.status, expected, "{headers}");
+            }
+        }
         // From this machine.
         assert_eq!(status("").await, 200);
         assert_eq!(status(&other).await, 200);
@@ -246,6 +258,8 @@ async fn anonymous_clients_may_do_what_was_said_beside_tokens() {
 
 #[tokio::test]
 async fn connections_end_when_their_tokens_do() {
+    /// For an end after 2 s, on a machine that has other things to do.
+    const ON_TIME: Duration = Duration::from_secs(8);
     let guarded = Guarded::start(&[]).await;
     let begin_at = Instant::now();
     let claims = json!({"subscribe": ["*"], "exp": in_seconds(2.0)});
@@ -262,12 +276,49 @@ async fn connections_end_when_their_tokens_do() {
     assert_eq!(spoke.next().await.unwrap_err(), Some(1008));
     // The clock that tokens go by and this one may differ a little.
     assert!(begin_at.elapsed() > Duration::from_millis(1900), "{:?}", begin_at.elapsed());
+    assert!(begin_at.elapsed() < ON_TIME, "{:?}", begin_at.elapsed());
 
     assert_eq!(stream.event().await.unwrap().field("event"), Some("__expiring"));
     let last = stream.event().await.unwrap();
     assert_eq!((last.field("event"), &last.data()["payload"]), (Some("__close"), &closed));
     assert!(stream.event().await.is_none());
+    assert!(begin_at.elapsed() < ON_TIME, "{:?}", begin_at.elapsed());
     guarded.hub.subscribers(0).await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn an_event_stream_ends_with_its_token_although_nobody_reads_it() {
+    let guarded = Guarded::start(&[]).await;
+    let process = guarded.hub.process();
+    let mut feeder = guarded.spoke(json!({"publish": ["*"]})).await;
+    let admin = format!("Authorization: Bearer {}\r\n", token(json!({"scope": "admin"})));
+    let stats = async || guarded.get("/stats", &admin).await.1;
+    let files = process.files();
+
+    let begin_at = Instant::now();
+    let short = token(json!({"subscribe": ["*"], "exp": in_seconds(2.0)}));
+    let mut stuck = Client::new(guarded.hub.socket_with_little_room().await);
+    let host = guarded.hub.address;
+    stuck.send(format!("GET /events?topic=a:1&token={short} HTTP/1.1\r\nHost: {host}\r\n\r\n")).await;
+    assert_eq!(stuck.head().await.status, 200);
+    // More than the system takes for it.
+    let event = envelope("a:1", "x".repeat(60_000));
+    while stats().await["subscribers"] == 1 {
+        feeder.send(&event).await;
+    }
+    let unsubscribed = begin_at.elapsed();
+    assert!(unsubscribed > Duration::from_millis(1900), "{unsubscribed:?}");
+    assert!(unsubscribed < Duration::from_secs(8), "{unsubscribed:?}");
+    // Nor does its socket stay, which it holds on to.
+    let gone = async {
+        while process.files() > files || stats().await["connections"]["sse"] != 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(support::PATIENCE, gone).await.expect("it is cut");
+    assert!(begin_at.elapsed() < Duration::from_secs(15), "{:?}", begin_at.elapsed());
+    drop(stuck);
 }
 
 #[tokio::test]
@@ -485,8 +536,16 @@ async fn pub_and_sub_show_their_token() {
     ended(publishing.spawn().unwrap()).await.fine();
     assert_eq!(ended(listening).await.fine().lines().count(), 2);
 
+    let file = private_file(&guarded.folder.join("token"), format!("{good}\n"));
+    run(&["pub", "a", "b", "3", "--hub", &url, "--token-file", &file]).await.fine();
+    let listening = run(&["sub", "a", "--timeout", "1ms", "--hub", &url, "--token-file", &file]).await;
+    assert_eq!(listening.fine(), "");
+    let both = run(&["pub", "a", "b", "3", "--token", &good, "--token-file", &file]).await;
+    assert!(both.code == Some(2) && !both.stderr.contains(&good), "{both:?}");
+
     let forged = format!("{good}x");
-    let refused = [&["--token", forged.as_str()][..], &[]];
+    let forged_file = private_file(&guarded.folder.join("forged"), &forged);
+    let refused = [&["--token", forged.as_str()][..], &["--token-file", &forged_file], &[]];
     for flags in refused {
         for command in [&["pub", "a", "b", "1"][..], &["sub", "a"]] {
             let all: Vec<&str> =

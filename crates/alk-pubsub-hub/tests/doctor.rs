@@ -5,8 +5,9 @@
 mod support;
 
 use alk_pubsub_testkit::redis::Server;
-use serde_json::Value;
-use support::{Hub, run};
+use rcgen::{CertificateParams, KeyPair};
+use serde_json::{Value, json};
+use support::{Folder, Hub, SECRET, private_file, run, token};
 
 /// The level of each check, and what was said, by name; and whether all was well.
 async fn examined(arguments: &[&str]) -> (Vec<(String, String, String)>, bool) {
@@ -48,6 +49,7 @@ async fn a_redis_and_a_hub_that_are_as_they_should_be() {
             "redis-publish",
             "redis-round-trip",
             "hub-ready",
+            "hub-clock",
             "hub-websocket",
             "hub-subscribe",
             "hub-publish",
@@ -142,4 +144,40 @@ async fn what_is_not_there_or_not_ready() {
     let readers_only = Hub::start(&["--allow-anonymous", "subscribe"]).await;
     let (findings, healthy) = examined(&["--hub", &readers_only.url()]).await;
     assert!(healthy && level(&findings, "hub-publish").0 == "warn", "{findings:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_with_tokens_and_a_certificate_of_its_own() {
+    let folder = Folder::new();
+    let key = KeyPair::generate().unwrap();
+    let certificate =
+        CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let ca = folder.join("cert.pem").to_str().unwrap().to_owned();
+    std::fs::write(&ca, certificate.pem()).unwrap();
+    let key = private_file(&folder.join("key.pem"), key.serialize_pem());
+    let secret = private_file(&folder.join("secret"), SECRET);
+    let hub = Hub::start(&["--jwt-secret-file", &secret, "--tls-cert", &ca, "--tls-key", &key]).await;
+    let url = format!("wss://localhost:{}", hub.address.port());
+    let grants = token(json!({"subscribe": ["*"], "publish": ["*"]}));
+    let good = private_file(&folder.join("token"), format!("{grants}\n"));
+
+    for flags in [["--token-file", &good], ["--token", &grants]] {
+        let (findings, healthy) = examined(&["--hub", &url, "--ca-file", &ca, flags[0], flags[1]]).await;
+        assert!(healthy && findings.iter().all(|(_, level, _)| level == "ok"), "{findings:?}");
+        assert!(findings.iter().any(|(check, _, _)| check == "hub-round-trip"), "{findings:?}");
+    }
+    // Without a token, and with one that is none: it says what to do, and does not show it.
+    for flags in [&[][..], &["--token", "nonsense"]] {
+        let (findings, healthy) = examined(&[&["--hub", &url, "--ca-file", &ca], flags].concat()).await;
+        assert_eq!(level(&findings, "hub-ready").0, "ok", "{findings:?}");
+        let (level, said) = level(&findings, "hub-websocket");
+        assert!(!healthy && level == "fail" && said.contains("--token-file"), "{findings:?}");
+        assert!(!said.contains("nonsense"), "{said}");
+    }
+    // An authority that nobody knows.
+    let (findings, healthy) = examined(&["--hub", &url, "--token-file", &good]).await;
+    let (level, said) = level(&findings, "hub-ready");
+    assert!(!healthy && level == "fail" && said.contains("--ca-file"), "{findings:?}");
+    let missing = run(&["doctor", "--hub", &url, "--token-file", "/nothing/here"]).await;
+    assert!(missing.code == Some(2) && missing.stderr.contains("/nothing/here"), "{missing:?}");
 }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use alk_pubsub_core::{ConnectionState, Feed, FeedItem};
@@ -15,10 +15,11 @@ use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::framing::{self, SseFraming};
+use crate::listed::Listed;
 use crate::pieces::Pieces;
 use crate::relay::Shared;
 use crate::rights::{self, Rights};
-use crate::sweep::{SharedFeed, lock};
+use crate::sweep::Sweep;
 
 /// About how much is taken from the feed at once.
 const AT_ONCE: usize = 64 << 10;
@@ -38,9 +39,9 @@ pin_project! {
     }
 }
 
-/// The feed of a stream, and where it is counted.
+/// A stream in the list of streams, and where it is counted.
 struct Stream {
-    feed: SharedFeed,
+    listed: Listed,
     relay: Arc<Shared>,
 }
 
@@ -53,18 +54,16 @@ enum Stage {
 
 impl SseBody {
     /// To be made in a runtime.
-    pub(crate) fn new(feed: Feed, rights: Rights, relay: Arc<Shared>) -> Self {
-        let several = feed.len() > 1;
-        let feed: SharedFeed = Arc::new(Mutex::new(feed));
-        if several {
-            relay.sweep.add(&feed, relay.config.bounds);
-        }
+    pub(crate) fn new(feed: Feed, listed: Listed, relay: Arc<Shared>) -> Self {
+        listed.handle.serve(feed);
+        Sweep::start(&relay);
+        let rights = Rights::new(listed.handle.clone());
         relay.counters.opened.add(1);
         let keep_alive = sleep(relay.config.keep_alive);
         let closing = relay.closing.clone().cancelled_owned();
         let mut pieces = Pieces::default();
         pieces.push(framing::SUBSCRIBED);
-        Self { stream: Stream { feed, relay }, rights, pieces, stage: Stage::Open, keep_alive, closing }
+        Self { stream: Stream { listed, relay }, rights, pieces, stage: Stage::Open, keep_alive, closing }
     }
 }
 
@@ -72,7 +71,8 @@ impl Stream {
     /// Takes what there is. At the end of a subscription, says how much of the others is left.
     fn poll(&self, cx: &mut Context<'_>, pieces: &mut Pieces, ending: &mut Option<u64>) -> Poll<()> {
         let counters = &self.relay.counters;
-        let mut feed = lock(&self.feed);
+        let Some(mut served) = self.listed.handle.served() else { return Poll::Pending };
+        let feed = &mut served.feed;
         let (mut events, mut passed, mut ended) = (0, 0, false);
         let mut taken_away = Vec::new();
         let polled = feed.poll_items(cx, &SseFraming, AT_ONCE, &mut |item| match item {
@@ -81,7 +81,8 @@ impl Stream {
                 passed += framed;
                 pieces.push(bytes);
             }
-            // Hyper writes what it is handed before it asks for more.
+            // Handed on, and written by hyper right after this, which tells nobody when. Asking for more would be no sign of
+            // it: hyper does that before it writes.
             FeedItem::Timed(sample) => sample.written(),
             FeedItem::Gap(gap) => {
                 counters.gaps.add(1);
@@ -101,7 +102,7 @@ impl Stream {
         }
         if !ended {
             for (interest, error) in taken_away {
-                rights::taken_away(&mut feed, pieces, &interest, &error);
+                rights::taken_away(feed, pieces, &interest, &error);
             }
         }
         match ending {
@@ -110,6 +111,11 @@ impl Stream {
             None => {}
         }
         polled
+    }
+
+    /// How many events wait for the client.
+    fn lag(&self) -> u64 {
+        self.listed.handle.served().map_or(0, |mut served| served.feed.lag().0)
     }
 }
 
@@ -129,7 +135,7 @@ impl Body for SseBody {
             if matches!(this.stage, Stage::Ended) {
                 return Poll::Ready(None);
             }
-            if let Some(reason) = this.rights.poll(cx, &mut lock(&this.stream.feed), this.pieces) {
+            if let Some(reason) = this.rights.poll(cx, &this.stream.relay, this.pieces) {
                 this.pieces.push(framing::close(reason));
                 *this.stage = Stage::Ended;
                 continue;
@@ -139,7 +145,7 @@ impl Body for SseBody {
                 Stage::Ending(left) => Some(*left),
                 Stage::Open => {
                     let closing = this.closing.as_mut().poll(cx).is_ready();
-                    closing.then(|| lock(&this.stream.feed).lag().0)
+                    closing.then(|| this.stream.lag())
                 }
             };
             let polled = this.stream.poll(cx, this.pieces, &mut ending);
@@ -166,8 +172,8 @@ impl Body for SseBody {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        // Somebody else may hold the feed for a moment more, and this is the moment to unsubscribe.
-        let feed = std::mem::take(&mut *lock(&self.feed));
+        // Somebody else may hold the handle for a moment more, and this is the moment to unsubscribe.
+        let feed = self.listed.handle.served().map(|mut served| std::mem::take(&mut served.feed));
         drop(feed);
         self.relay.counters.closed.add(1);
     }

@@ -3,14 +3,17 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
-use alk_pubsub_core::Interest;
+use alk_pubsub_core::{Feed, Interest};
 use alk_pubsub_link::{ConnectionInfo, Identity};
 use axum::extract::ConnectInfo;
+use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use http::request::Parts;
+use tokio::time::Instant;
 
+use crate::hang_up::HangUp;
 use crate::sweep::lock;
 
 /// Which interests of which connections.
@@ -32,12 +35,39 @@ pub(crate) struct Handle {
     pub(crate) info: ConnectionInfo,
     orders: Mutex<Vec<Order>>,
     pub(crate) task: AtomicWaker,
+    /// Nothing yet while it is being opened.
+    served: OnceLock<Mutex<Served>>,
+    pub(crate) hang_up: Option<HangUp>,
+}
+
+/// What a stream is served from, and what has become of it.
+pub(crate) struct Served {
+    pub(crate) feed: Feed,
+    /// What the client is to be told next.
+    pub(crate) notices: Vec<Bytes>,
+    /// When its identity expires.
+    pub(crate) expires: Option<Instant>,
+    /// Why nothing comes any more.
+    pub(crate) over: Option<&'static str>,
 }
 
 impl Handle {
-    /// What it was told since it last asked.
+    /// What it was told since it was last asked for.
     pub(crate) fn take_orders(&self) -> Vec<Order> {
         std::mem::take(&mut *lock(&self.orders))
+    }
+
+    /// From here on it is served.
+    pub(crate) fn serve(&self, feed: Feed) {
+        let expires = self.info.identity().expires();
+        let served = Served { feed, notices: Vec::new(), expires, over: None };
+        // Nobody else does it: a stream is opened once.
+        let _ = self.served.set(Mutex::new(served));
+    }
+
+    /// `None` while it is being opened.
+    pub(crate) fn served(&self) -> Option<MutexGuard<'_, Served>> {
+        self.served.get().map(lock)
     }
 }
 
@@ -48,12 +78,28 @@ pub(crate) struct Streams {
 }
 
 impl Streams {
-    /// Lists a stream until what is returned is dropped.
-    pub(crate) fn list(self: &Arc<Self>, info: ConnectionInfo) -> Listed {
+    /// Lists a stream that is about to be opened, until what is returned is dropped.
+    pub(crate) fn list(self: &Arc<Self>, info: ConnectionInfo, hang_up: Option<HangUp>) -> Listed {
         let key = self.next.fetch_add(1, Ordering::Relaxed);
-        let handle = Arc::new(Handle { info, orders: Mutex::default(), task: AtomicWaker::new() });
+        let handle = Arc::new(Handle {
+            info,
+            orders: Mutex::default(),
+            task: AtomicWaker::new(),
+            served: OnceLock::new(),
+            hang_up,
+        });
         lock(&self.open).insert(key, handle.clone());
         Listed { streams: self.clone(), key, handle }
+    }
+
+    /// All of them; and calls this, before another one can be listed, if there are none.
+    pub(crate) fn all_or(&self, none: impl FnOnce()) -> Vec<Arc<Handle>> {
+        let mut open = lock(&self.open);
+        if open.is_empty() {
+            open.shrink_to_fit();
+            none();
+        }
+        open.values().cloned().collect()
     }
 
     /// Gives an order to these streams; to how many.

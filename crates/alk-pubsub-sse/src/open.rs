@@ -13,8 +13,7 @@ use http::{HeaderName, header};
 use crate::body::SseBody;
 use crate::problem::Problem;
 use crate::relay::Shared;
-use crate::rights::{self, Rights};
-use crate::{listed, topics};
+use crate::{listed, rights, topics};
 
 /// Subscribes to all topics of a request, or to none.
 pub(crate) async fn open(relay: &Arc<Shared>, request: &Parts) -> Result<Response, Problem> {
@@ -23,22 +22,24 @@ pub(crate) async fn open(relay: &Arc<Shared>, request: &Parts) -> Result<Respons
     }
     let interests = topics::parse(request.uri.query().unwrap_or_default(), &relay.config)?;
     let info = listed::info(request, relay.new_id());
-    relay.config.authorizer.connect(&info).await?;
+    // From here on it is told what others are: who is disconnected while it is being opened does not stay.
+    let listed = relay.streams.list(info, request.extensions.get().cloned());
+    let info = &listed.handle.info;
+    relay.config.authorizer.connect(info).await?;
     // All at the same time: a transport may ask its server for all of them in one go.
-    let subscriptions = interests.into_iter().map(|interest| subscribe(relay, &info, interest));
+    let subscriptions = interests.into_iter().map(|interest| subscribe(relay, info, interest));
     let mut feed = Feed::new();
-    feed.set_filter(relay.config.authorizer.deliver(&info));
+    feed.set_filter(relay.config.authorizer.deliver(info));
     for subscription in try_join_all(subscriptions).await? {
         feed.insert(subscription);
     }
-    let rights = Rights::new(relay.streams.list(info), relay.config.authorizer.clone());
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-cache, no-transform"),
         // Otherwise nginx keeps events until it has a buffer full of them.
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ];
-    Ok((headers, Body::new(SseBody::new(feed, rights, relay.clone()))).into_response())
+    Ok((headers, Body::new(SseBody::new(feed, listed, relay.clone()))).into_response())
 }
 
 async fn subscribe(

@@ -54,7 +54,7 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) counters: Counters,
     pub(crate) closing: CancellationToken,
-    pub(crate) sweep: Arc<Sweep>,
+    pub(crate) sweep: Sweep,
     pub(crate) streams: Arc<Streams>,
     next_id: AtomicU64,
     /// Sets the ids of this relay apart from those of others.
@@ -68,7 +68,7 @@ impl Shared {
             config,
             counters: Counters::default(),
             closing: CancellationToken::new(),
-            sweep: Arc::default(),
+            sweep: Sweep::default(),
             streams: Arc::default(),
             next_id: AtomicU64::new(1),
             run: rand::random(),
@@ -118,14 +118,16 @@ impl SseRelay {
         self.0.closing.cancel();
     }
 
-    /// Ends streams: the client gets a `__close` event with the reason `disconnected`. Returns how many.
+    /// Ends streams, also those that are just being opened: the client gets a `__close` event with the reason `disconnected`.
+    /// Returns how many. A client that does not read is sent nothing any more within a second; see [`HangUp`](crate::HangUp)
+    /// for how its connection ends.
     pub fn disconnect(&self, which: impl Fn(&ConnectionInfo) -> bool) -> usize {
         self.0.streams.order(which, &Order::Disconnect)
     }
 
     /// Has the [`Authorizer`](crate::Authorizer) asked again about every topic of these streams, since rights may have changed.
     /// Those that it does not allow any more end, each with an `__error` event, and with the last of them the stream. Returns
-    /// how many streams were told; each does it when its task runs next.
+    /// how many streams were told; each does it when its task runs next, within a second where the client does not read.
     pub fn revoke(&self, which: impl Fn(&ConnectionInfo) -> bool) -> usize {
         self.0.streams.order(which, &Order::AskAgain)
     }

@@ -5,79 +5,107 @@ use std::task::{Context, Poll};
 
 use alk_pubsub_core::{Error, Feed, Interest};
 use alk_pubsub_link::{Authorizer, ConnectionInfo, Control, Denied, Due, ErrorCode, Expiry};
+use bytes::Bytes;
+use tokio::time::Instant;
 
 use crate::framing;
-use crate::listed::{Listed, Order};
+use crate::listed::{Handle, Order, Served};
 use crate::pieces::Pieces;
+use crate::relay::Shared;
 
 const UNSUBSCRIBED: &str = "the hub has unsubscribed it";
 
 pub(crate) struct Rights {
-    listed: Listed,
-    authorizer: Arc<dyn Authorizer>,
+    handle: Arc<Handle>,
     expiry: Expiry,
 }
 
 impl Rights {
-    pub(crate) fn new(listed: Listed, authorizer: Arc<dyn Authorizer>) -> Self {
-        let expiry = Expiry::of(&listed.handle.info.identity());
-        Self { listed, authorizer, expiry }
+    pub(crate) fn new(handle: Arc<Handle>) -> Self {
+        let expiry = Expiry::of(&handle.info.identity());
+        Self { handle, expiry }
     }
 
     /// Carries out what changes rights, and says why the stream is to end, if it is. The task is woken for more.
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        feed: &mut Feed,
+        relay: &Shared,
         pieces: &mut Pieces,
     ) -> Option<&'static str> {
-        self.listed.handle.task.register(cx.waker());
-        for order in self.listed.handle.take_orders() {
-            let info = &self.listed.handle.info;
-            match order {
-                Order::Disconnect => return Some("disconnected"),
-                Order::AskAgain => {
-                    end(feed, pieces, |interest| self.authorizer.may_subscribe(info, interest).err());
+        self.handle.task.register(cx.waker());
+        let mut served = self.handle.served()?;
+        look(relay, &self.handle, &mut served);
+        served.notices.drain(..).for_each(|notice| pieces.push(notice));
+        if served.over.is_none() {
+            match self.expiry.poll(cx) {
+                Poll::Ready(Due::Over) => over(relay, &self.handle, &mut served, "expired"),
+                Poll::Ready(Due::Soon(left)) => {
+                    let in_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+                    pieces.push(framing::control(&Control::Expiring { in_ms }));
                 }
-                Order::Unsubscribe(which) => {
-                    end(feed, pieces, |interest| which(info, interest).then(|| Denied::new(UNSUBSCRIBED)));
-                }
+                Poll::Pending => {}
             }
         }
-        match self.expiry.poll(cx) {
-            Poll::Ready(Due::Over) => return Some("expired"),
-            Poll::Ready(Due::Soon(left)) => {
-                let in_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
-                pieces.push(framing::control(&Control::Expiring { in_ms }));
+        served.over
+    }
+}
+
+/// Looks at what a stream was told, and at whether it is still to be there: by its own task, or, where its client does not
+/// read and so nobody asks for more, by the sweep.
+pub(crate) fn look(relay: &Shared, handle: &Arc<Handle>, served: &mut Served) {
+    for order in handle.take_orders() {
+        let info = &handle.info;
+        match order {
+            Order::Disconnect => return over(relay, handle, served, "disconnected"),
+            Order::AskAgain => {
+                end(served, |interest| relay.config.authorizer.may_subscribe(info, interest).err());
             }
-            Poll::Pending => {}
+            Order::Unsubscribe(which) => {
+                end(served, |interest| which(info, interest).then(|| Denied::new(UNSUBSCRIBED)));
+            }
         }
-        feed.is_empty().then_some("no_topics")
+    }
+    if served.expires.is_some_and(|end| end <= Instant::now()) {
+        over(relay, handle, served, "expired");
+    } else if served.feed.is_empty() {
+        over(relay, handle, served, "no_topics");
+    }
+}
+
+/// Nothing comes any more, and what waited goes.
+fn over(relay: &Shared, handle: &Arc<Handle>, served: &mut Served, reason: &'static str) {
+    if served.over.is_none() {
+        served.over = Some(reason);
+        served.feed = Feed::new();
+        relay.sweep.leaving(handle);
     }
 }
 
 /// Ends the topics that are denied.
-fn end(feed: &mut Feed, pieces: &mut Pieces, denied: impl Fn(&Interest) -> Option<Denied>) {
+fn end(served: &mut Served, denied: impl Fn(&Interest) -> Option<Denied>) {
     let those: Vec<_> =
-        feed.interests().filter_map(|interest| Some((interest.clone(), denied(interest)?))).collect();
+        served.feed.interests().filter_map(|interest| Some((interest.clone(), denied(interest)?))).collect();
     for (interest, denied) in those {
-        ended(feed, pieces, &interest, denied.code(), denied.reason());
+        let notice = ended(&mut served.feed, &interest, denied.code(), denied.reason());
+        served.notices.push(notice);
     }
 }
 
 /// Ends a topic that the upstream does not bring any more.
 pub(crate) fn taken_away(feed: &mut Feed, pieces: &mut Pieces, interest: &Interest, error: &Error) {
-    ended(feed, pieces, interest, ErrorCode::from(error), &error.to_string());
+    pieces.push(ended(feed, interest, ErrorCode::from(error), &error.to_string()));
 }
 
-fn ended(feed: &mut Feed, pieces: &mut Pieces, interest: &Interest, code: ErrorCode, message: &str) {
+/// What the client is told of it.
+fn ended(feed: &mut Feed, interest: &Interest, code: ErrorCode, message: &str) -> Bytes {
     feed.remove(interest);
-    pieces.push(framing::control(&Control::Error {
+    framing::control(&Control::Error {
         reference: String::new(),
         code: code.as_str().to_owned(),
         message: message.to_owned(),
         topic: Some(interest.to_string()),
-    }));
+    })
 }
 
 /// Asks whoever has to be asked for one topic.

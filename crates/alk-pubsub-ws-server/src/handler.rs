@@ -11,6 +11,7 @@ use hyper_util::rt::TokioIo;
 
 use crate::connection::WsConnection;
 use crate::handshake::{Handshake, Rejection};
+use crate::hub::{Hub, Listed};
 use crate::target::WsServerEventTarget;
 
 /// After how many seconds somebody who was turned away may come again.
@@ -38,18 +39,19 @@ impl WsServerEventTarget {
         };
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
         let identity = request.extensions().get::<Identity>().cloned().unwrap_or_default();
-        let info = self.0.new_info(peer, identity);
-        if let Err(denied) = self.0.authorizer.connect(&info).await {
+        let connection = WsConnection::new(self.0.new_info(peer, identity), &self.0);
+        // From here on it is told what others are: whoever is sent away while the authorizer thinks about it is sent away.
+        let listed = Listed::new(self.0.clone(), connection);
+        if let Err(denied) = self.0.authorizer.connect(listed.connection.info()).await {
             return denied_response(&denied);
         }
         let Some(place) = self.0.place() else {
             return come_again("the hub takes no more connections now");
         };
-        let connection = WsConnection::new(info, &self.0);
-        let (hub, wire) = (self.0.clone(), handshake.wire());
+        let wire = handshake.wire();
         self.0.tasks.spawn(async move {
             match upgrade.await {
-                Ok(upgraded) => hub.run(TokioIo::new(upgraded), wire, connection, place).await,
+                Ok(upgraded) => Hub::run(TokioIo::new(upgraded), wire, listed, place).await,
                 Err(error) => tracing::debug!(%error, "a WebSocket upgrade was not completed"),
             }
         });

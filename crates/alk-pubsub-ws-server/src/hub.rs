@@ -30,12 +30,25 @@ pub(crate) struct Hub {
     pub(crate) on_disconnection: RwLock<Vec<OnDisconnection>>,
     pub(crate) opened: AtomicU64,
     pub(crate) turned_away: AtomicU64,
-    connections: Mutex<HashMap<String, WsConnection>>,
+    /// Those that are open, and those that are being opened: what all are told, they are told too.
+    listed: Mutex<List>,
     /// Connections and those about to be.
     places: AtomicUsize,
     next_id: AtomicU64,
     /// Sets the ids of this hub apart from those of others.
     run: u32,
+}
+
+#[derive(Default)]
+struct List {
+    entries: HashMap<String, Entry>,
+    /// How many of them are open.
+    open: usize,
+}
+
+struct Entry {
+    connection: WsConnection,
+    open: bool,
 }
 
 /// A place among the connections that a hub may have.
@@ -66,18 +79,40 @@ impl Hub {
             on_disconnection: RwLock::default(),
             opened: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),
-            connections: Mutex::default(),
+            listed: Mutex::default(),
             places: AtomicUsize::new(0),
             next_id: AtomicU64::new(1),
             run: rand::random(),
         }
     }
 
-    pub(crate) fn connections(&self) -> MutexGuard<'_, HashMap<String, WsConnection>> {
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    fn listed(&self) -> MutexGuard<'_, List> {
+        self.listed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Those that are open.
+    pub(crate) fn connections(&self) -> Vec<WsConnection> {
+        let listed = self.listed();
+        listed.entries.values().filter(|entry| entry.open).map(|entry| entry.connection.clone()).collect()
+    }
+
+    /// Those that are being opened, too.
+    pub(crate) fn connections_and_arriving(&self) -> Vec<WsConnection> {
+        self.listed().entries.values().map(|entry| entry.connection.clone()).collect()
+    }
+
+    /// The one of this id, if it is open.
+    pub(crate) fn connection(&self, id: &str) -> Option<WsConnection> {
+        self.listed().entries.get(id).filter(|entry| entry.open).map(|entry| entry.connection.clone())
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.listed().open
     }
 
     /// A place for one more connection, unless the hub is full or shuts down.
+    ///
+    /// To be asked for after the connection was listed: whoever shuts down then either is seen here or sees it there.
     pub(crate) fn place(self: &Arc<Self>) -> Option<Place> {
         let most = self.max_connections;
         let one_more = |places: usize| (places < most).then_some(places + 1);
@@ -96,32 +131,26 @@ impl Hub {
 
     /// Runs a connection to its end.
     pub(crate) async fn run(
-        self: Arc<Self>,
         io: impl AsyncRead + AsyncWrite,
         wire: Wire,
-        connection: WsConnection,
-        place: Place,
+        mut listed: Listed,
+        // Free again when it has ended.
+        _place: Place,
     ) {
-        let shared = connection.0.clone();
-        let task = Connection::new(
-            io,
-            shared.clone(),
-            WsFraming::shared(wire),
-            &self.limits,
-            |framing, outgoing| {
+        let (hub, shared) = (listed.hub.clone(), listed.connection.0.clone());
+        let task =
+            Connection::new(io, shared.clone(), WsFraming::shared(wire), &hub.limits, |framing, outgoing| {
                 Session::new(
                     shared.clone(),
                     shared.info.clone(),
                     framing,
-                    self.limits.clone(),
-                    self.authorizer.clone(),
-                    self.stats.clone(),
+                    hub.limits.clone(),
+                    hub.authorizer.clone(),
+                    hub.stats.clone(),
                     outgoing,
                 )
-            },
-        );
-        // Removed however this ends.
-        let listed = Listed::new(self, connection, place);
+            });
+        listed.open();
         let peer = shared.info.peer();
         let span = tracing::debug_span!(
             "connection",
@@ -131,8 +160,7 @@ impl Hub {
             client.port = peer.map(|peer| peer.port()),
             alk_pubsub.connection.id = shared.info.id(),
         );
-        let why = task.instrument(span).await;
-        listed.end(why);
+        listed.why = task.instrument(span).await;
     }
 
     fn each<T: Clone>(callbacks: &RwLock<Vec<T>>, call: impl Fn(T)) {
@@ -141,35 +169,50 @@ impl Hub {
     }
 }
 
-/// A connection in the list of connections.
-struct Listed {
+/// Keeps a connection in the list of connections; removed from it however this ends.
+pub(crate) struct Listed {
     hub: Arc<Hub>,
-    connection: WsConnection,
+    pub(crate) connection: WsConnection,
+    open: bool,
     why: Disconnected,
-    _place: Place,
 }
 
 impl Listed {
-    fn new(hub: Arc<Hub>, connection: WsConnection, place: Place) -> Self {
-        hub.connections().insert(connection.id().to_owned(), connection.clone());
-        hub.opened.fetch_add(1, Ordering::Relaxed);
-        tracing::debug!(connection = connection.id(), peer = ?connection.info().peer(), "connected");
-        let listed = Self { hub, connection, why: Disconnected::ByHub, _place: place };
-        Hub::each(&listed.hub.on_connection, |callback| callback(&listed.connection));
-        listed
+    /// Lists a connection that is being opened.
+    pub(crate) fn new(hub: Arc<Hub>, connection: WsConnection) -> Self {
+        let entry = Entry { connection: connection.clone(), open: false };
+        hub.listed().entries.insert(connection.id().to_owned(), entry);
+        Self { hub, connection, open: false, why: Disconnected::ByHub }
     }
 
-    fn end(mut self, why: Disconnected) {
-        self.why = why;
+    fn open(&mut self) {
+        {
+            let mut listed = self.hub.listed();
+            if let Some(entry) = listed.entries.get_mut(self.connection.id()) {
+                entry.open = true;
+            }
+            listed.open += 1;
+        }
+        self.open = true;
+        self.hub.opened.fetch_add(1, Ordering::Relaxed);
+        tracing::debug!(connection = self.connection.id(), peer = ?self.connection.info().peer(), "connected");
+        Hub::each(&self.hub.on_connection, |callback| callback(&self.connection));
     }
 }
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        self.hub.connections().remove(self.connection.id());
+        let gone = {
+            let mut listed = self.hub.listed();
+            listed.open -= usize::from(self.open);
+            listed.entries.remove(self.connection.id())
+        };
+        drop(gone);
         self.connection.0.gone();
-        tracing::debug!(connection = self.connection.id(), why = ?self.why, "disconnected");
-        Hub::each(&self.hub.on_disconnection, |callback| callback(&self.connection, self.why));
+        if self.open {
+            tracing::debug!(connection = self.connection.id(), why = ?self.why, "disconnected");
+            Hub::each(&self.hub.on_disconnection, |callback| callback(&self.connection, self.why));
+        }
     }
 }
 
@@ -181,6 +224,6 @@ impl WsConnection {
 
 impl fmt::Debug for Hub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hub").field("connections", &self.connections().len()).finish_non_exhaustive()
+        f.debug_struct("Hub").field("connections", &self.count()).finish_non_exhaustive()
     }
 }

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::builder::WsServerBuilder;
 use crate::connection::{Disconnected, Order, Which, WsConnection};
-use crate::hub::Hub;
+use crate::hub::{Hub, Listed};
 use crate::stats::WsServerStats;
 
 /// How many connections are told to close before other tasks get a turn.
@@ -68,19 +68,21 @@ impl WsServerEventTarget {
         io: impl AsyncRead + AsyncWrite + Send + 'static,
         peer: Option<SocketAddr>,
     ) -> Option<WsConnection> {
-        let place = self.0.place()?;
         let connection = WsConnection::new(self.0.new_info(peer, Identity::ANONYMOUS), &self.0);
-        self.0.tasks.spawn(self.0.clone().run(io, Wire::Json, connection.clone(), place));
+        let listed = Listed::new(self.0.clone(), connection.clone());
+        let place = self.0.place()?;
+        self.0.tasks.spawn(Hub::run(io, Wire::Json, listed, place));
         Some(connection)
     }
 
     /// Closes a connection (1000, no reconnect); whether there was one of this id.
     pub fn remove_connection(&self, id: &str) -> bool {
-        let connection = self.0.connections().get(id).cloned();
+        let connection = self.0.connection(id);
         connection.inspect(|connection| connection.close(CloseCode::Normal, "removed", None)).is_some()
     }
 
-    /// Closes connections for good (1008, reason `disconnected`, no reconnect); returns how many.
+    /// Closes connections for good (1008, reason `disconnected`, no reconnect), also those that are just being opened; returns
+    /// how many.
     ///
     /// ```
     /// use std::time::{Duration, SystemTime};
@@ -113,20 +115,21 @@ impl WsServerEventTarget {
 
     fn order(&self, which: impl Fn(&ConnectionInfo) -> bool, order: impl Fn() -> Order) -> usize {
         // Foreign code and wake-ups run without the lock.
-        let connections = self.connections().into_iter().filter(|connection| which(connection.info()));
+        let connections = self.0.connections_and_arriving().into_iter();
+        let connections = connections.filter(|connection| which(connection.info()));
         connections.map(|connection| connection.0.order(order())).count()
     }
 
     /// The connections there are now, in no order.
     #[must_use]
     pub fn connections(&self) -> Vec<WsConnection> {
-        self.0.connections().values().cloned().collect()
+        self.0.connections()
     }
 
     /// The connection with this id.
     #[must_use]
     pub fn connection(&self, id: &str) -> Option<WsConnection> {
-        self.0.connections().get(id).cloned()
+        self.0.connection(id)
     }
 
     /// Has `callback` called for each connection that is made from now on, by the connection's task.
@@ -145,7 +148,7 @@ impl WsServerEventTarget {
         let stats = &self.0.stats;
         let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
         WsServerStats {
-            connections: self.0.connections().len() as u64,
+            connections: self.0.count() as u64,
             opened: read(&self.0.opened),
             turned_away: read(&self.0.turned_away),
             frames_in: read(&stats.frames_in),
@@ -164,7 +167,7 @@ impl WsServerEventTarget {
     pub async fn drain(&self, deadline: Duration) {
         self.0.draining.store(true, Ordering::Release);
         let until = tokio::time::Instant::now() + deadline;
-        for batch in self.connections().chunks(DRAIN_BATCH) {
+        for batch in self.0.connections_and_arriving().chunks(DRAIN_BATCH) {
             for connection in batch {
                 let retry_ms = rand::rng().random_range(RETRY_MS);
                 connection.close(CloseCode::GoingAway, "shutdown", Some(retry_ms));
@@ -173,7 +176,7 @@ impl WsServerEventTarget {
         }
         self.0.tasks.close();
         if tokio::time::timeout_at(until, self.0.tasks.wait()).await.is_err() {
-            let left = self.connections();
+            let left = self.0.connections_and_arriving();
             tracing::warn!(connections = left.len(), "cutting off connections at the drain deadline");
             left.iter().for_each(|connection| connection.0.order(Order::Cut));
             let _ = tokio::time::timeout(CUT_GRACE, self.0.tasks.wait()).await;
@@ -219,7 +222,7 @@ impl EventTarget for WsServerEventTarget {
 
     /// Closes the target that is served, which ends all connections.
     fn close(&self) -> TargetFuture<Result<(), Error>> {
-        for connection in self.connections() {
+        for connection in self.0.connections_and_arriving() {
             connection.close(CloseCode::GoingAway, "closed", None);
         }
         self.0.target.close()

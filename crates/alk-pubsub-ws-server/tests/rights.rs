@@ -16,6 +16,7 @@ use axum::middleware::{Next, from_fn};
 use serde_json::{Value, json};
 use support::{Spoke, in_time, serve_app};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::{Error, client::IntoClientRequest};
 
 /// What the header says.
@@ -26,18 +27,30 @@ async fn who(mut request: Request, next: Next) -> axum::response::Response {
 }
 
 /// `eve` may not come in, nobody knows `new`, and nobody may hear a type of another's name once it is closed time.
+/// `late` waits at the door.
 #[derive(Clone, Default)]
-struct House(Arc<AtomicBool>);
+struct House(Arc<AtomicBool>, Arc<Door>);
+
+#[derive(Default)]
+struct Door {
+    asked: Notify,
+    answered: Notify,
+}
 
 impl Authorizer for House {
     fn connect(&self, connection: &ConnectionInfo) -> TargetFuture<Result<(), Denied>> {
-        let identity = connection.identity();
+        let (identity, door) = (connection.identity(), self.1.clone());
         TargetFuture::boxed(async move {
             tokio::task::yield_now().await;
             match identity.subject() {
                 Some("eve") => Err(Denied::new("not you")),
                 Some("old") => Err(Denied::expired("your ticket is of yesterday")),
                 Some("new") => Err(Denied::unavailable("nobody knows you yet")),
+                Some("late") => {
+                    door.asked.notify_one();
+                    door.answered.notified().await;
+                    Ok(())
+                }
                 _ => Ok(()),
             }
         })
@@ -151,4 +164,27 @@ async fn whom_the_hub_disconnects_is_not_to_come_back() {
     assert_eq!(frames, [json!({"type": "__close", "id": "", "payload": payload})]);
     assert_eq!(u16::from(close.unwrap().code), 1008);
     ann.subscribe(&["a"]).await;
+}
+
+#[tokio::test]
+async fn whom_the_hub_disconnects_while_the_authorizer_thinks_is_sent_away_too() {
+    let (hub, house, address) = hub().await;
+    let arriving = async {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let mut request = format!("ws://{address}/ws").into_client_request().unwrap();
+        request.headers_mut().insert("x-user", "late".parse().unwrap());
+        let (socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
+        in_time(Spoke { socket, welcome: Value::Null }.closed()).await
+    };
+    let disconnecting = async {
+        in_time(house.1.asked.notified()).await;
+        assert_eq!((hub.connections().len(), hub.ws_stats().connections), (0, 0), "it is not there yet");
+        assert_eq!(hub.disconnect(|connection| connection.identity().subject() == Some("late")), 1);
+        house.1.answered.notify_one();
+    };
+    let ((frames, close), ()) = tokio::join!(arriving, disconnecting);
+    assert_eq!(frames.last().unwrap()["payload"]["reason"], "disconnected");
+    assert_eq!(u16::from(close.unwrap().code), 1008);
+    in_time(hub.drain(std::time::Duration::from_secs(600))).await;
+    assert_eq!(hub.disconnect(|_| true), 0, "nothing is left of it");
 }

@@ -303,6 +303,26 @@ async fn a_spoke_that_sends_a_frame_byte_by_byte_is_gone_within_the_heartbeat() 
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_is_being_connected_when_a_drain_begins_is_told_too() {
+    let hub = WsServerEventTarget::default();
+    let (here, there) = tokio::io::duplex(4096);
+    // Its task has not run yet.
+    hub.add_connection(there, None).unwrap();
+    let begun = tokio::time::Instant::now();
+    let mut spoke = Spoke::over(here).await;
+    let (drained, (frames, close)) = tokio::join!(
+        async {
+            hub.drain(Duration::from_secs(600)).await;
+            begun.elapsed()
+        },
+        spoke.closed()
+    );
+    assert_eq!(frames.last().unwrap()["payload"]["reason"], "shutdown");
+    assert_eq!(u16::from(close.unwrap().code), 1001);
+    assert!(drained < Duration::from_secs(60), "{drained:?}");
+}
+
 #[tokio::test]
 async fn a_drain_tells_every_spoke_when_to_come_back() {
     let hub = WsServerEventTarget::default();

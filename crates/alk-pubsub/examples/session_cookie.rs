@@ -1,6 +1,10 @@
 //! A hub within a web application that has users and sessions already: who may hear and say what is decided by the session
 //! that the request's cookie names.
 //!
+//! A browser sends the cookie along whichever page asks. So a request that says where its page comes from has to come from a page
+//! of the application itself, WebSockets above all, which CORS does not hold back. The cookie should be set with
+//! `HttpOnly; Secure; SameSite=Lax` beside that, not instead of it: other hosts of the same domain are of the same site.
+//!
 //!     cargo run -p alk-pubsub --features sse,ws-server --example session_cookie
 //!     curl -N -H 'cookie: sid=carols' 'http://127.0.0.1:8080/events?topic=build:website'
 //!     curl -H 'cookie: sid=carols' -H 'content-type: application/json' http://127.0.0.1:8080/events \
@@ -13,7 +17,7 @@ use std::time::Duration;
 
 use alk_pubsub::sse::{PublishHandler, SseRelay};
 use alk_pubsub::ws_server::{Authorizer, ConnectionInfo, Denied, Identity, WsServerEventTarget};
-use alk_pubsub::{EventFilter, InProcessEventTarget, Interest, Topic};
+use alk_pubsub::{EventFilter, InProcessEventTarget, Interest, TargetFuture, Topic};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -54,6 +58,10 @@ impl Sessions {
         self.lock().get(cookie).cloned()
     }
 
+    fn knows(&self, user: Option<&str>) -> bool {
+        self.lock().values().any(|session| Some(session.user.as_str()) == user)
+    }
+
     fn forget(&self, user: &str) {
         self.lock().retain(|_, session| session.user != user);
     }
@@ -63,8 +71,24 @@ impl Sessions {
     }
 }
 
+/// Where the application's own pages are.
+#[derive(Debug, Clone)]
+struct Origin(&'static str);
+
+/// Programs do not say where a page comes from; browsers do, and pages cannot change it.
+fn is_foreign(headers: &HeaderMap, own: &Origin) -> bool {
+    headers.get(header::ORIGIN).is_some_and(|origin| origin != own.0)
+}
+
 /// Finds out who asks, before the hub sees the request. Who has no session goes no further.
-async fn who(State(sessions): State<Sessions>, mut request: Request, next: Next) -> Response {
+async fn who(
+    State((sessions, own)): State<(Sessions, Origin)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if is_foreign(request.headers(), &own) {
+        return (StatusCode::FORBIDDEN, "this page is none of ours\n").into_response();
+    }
     let Some(session) = sessions.find(request.headers()).await else {
         return (StatusCode::UNAUTHORIZED, "log in first\n").into_response();
     };
@@ -74,8 +98,8 @@ async fn who(State(sessions): State<Sessions>, mut request: Request, next: Next)
 }
 
 /// Everybody hears and says what is about their own projects. Drafts are sent to nobody but administrators.
-#[derive(Debug, Clone, Copy)]
-struct Members;
+#[derive(Debug, Clone)]
+struct Members(Sessions);
 
 fn is_member(connection: &ConnectionInfo, project: &str) -> Result<(), Denied> {
     let identity = connection.identity();
@@ -85,6 +109,12 @@ fn is_member(connection: &ConnectionInfo, project: &str) -> Result<(), Denied> {
 }
 
 impl Authorizer for Members {
+    /// From here on `disconnect` does not miss it; but since its cookie was looked at, its user may have logged out.
+    fn connect(&self, connection: &ConnectionInfo) -> TargetFuture<Result<(), Denied>> {
+        let known = self.0.knows(connection.identity().subject());
+        TargetFuture::ready(if known { Ok(()) } else { Err(Denied::expired("log in again")) })
+    }
+
     fn may_subscribe(&self, connection: &ConnectionInfo, interest: &Interest) -> Result<(), Denied> {
         match interest {
             Interest::Topic(topic) => is_member(connection, topic.id()),
@@ -102,12 +132,13 @@ impl Authorizer for Members {
     }
 }
 
-/// The application's routes.
-pub(crate) fn app(sessions: Sessions) -> Router {
+/// The application's routes; its pages are at this origin.
+pub(crate) fn app(sessions: Sessions, origin: &'static str) -> Router {
     let target = InProcessEventTarget::in_process();
-    let hub = WsServerEventTarget::builder(target.clone()).authorizer(Members).build();
-    let streams = SseRelay::builder(target.clone()).authorizer(Members).build();
-    let publish = PublishHandler::builder(target).authorizer(Members).build();
+    let members = Members(sessions.clone());
+    let hub = WsServerEventTarget::builder(target.clone()).authorizer(members.clone()).build();
+    let streams = SseRelay::builder(target.clone()).authorizer(members.clone()).build();
+    let publish = PublishHandler::builder(target).authorizer(members).build();
 
     let ending = (hub.clone(), streams.clone(), sessions.clone());
     let logout = async |State((hub, streams, sessions)): State<(WsServerEventTarget, SseRelay, Sessions)>,
@@ -124,7 +155,7 @@ pub(crate) fn app(sessions: Sessions) -> Router {
         .route("/ws", hub.handler())
         .route("/events", streams.handler().merge(publish.handler()))
         .route("/logout", post(logout).with_state(ending))
-        .layer(from_fn_with_state(sessions, who))
+        .layer(from_fn_with_state((sessions, Origin(origin)), who))
 }
 
 #[tokio::main]
@@ -132,6 +163,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sessions = Sessions::default();
     sessions.insert("carols", "carol", &["website"]);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
-    axum::serve(listener, app(sessions)).await?;
+    axum::serve(listener, app(sessions, "http://127.0.0.1:8080")).await?;
     Ok(())
 }

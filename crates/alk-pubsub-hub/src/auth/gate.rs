@@ -8,12 +8,12 @@ use alk_pubsub::ws_server::Identity;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::HeaderMap;
+use http::{HeaderMap, header};
 
 use super::claims::Grant;
 use super::credentials::{self, Credentials};
 use crate::cli::Rights;
-use crate::serve::{Hub, Refusal};
+use crate::serve::{Hub, Refusal, is_loopback};
 
 /// Takes the token out of a request, for the gates behind, and out of sight of everything else.
 pub(crate) async fn present(State(hub): State<Arc<Hub>>, mut request: Request, next: Next) -> Response {
@@ -70,10 +70,13 @@ fn identify(hub: &Hub, request: &Request) -> Result<Identity, Cow<'static, str>>
     }
 }
 
-/// Whether a request comes from this machine, and not by a proxy on it.
+/// Whether a request comes from this machine, and not by a proxy on it: one that says so, or one that passes on under what
+/// name it was asked.
 fn is_local(request: &Request) -> bool {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     peer.is_some_and(|ConnectInfo(peer)| peer.ip().to_canonical().is_loopback())
+        && host.is_some_and(is_loopback)
         && !is_forwarded(request.headers())
 }
 

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod anonymous;
+mod bearer;
 mod bench;
 mod byte_size;
 mod command;
@@ -16,6 +17,7 @@ mod token;
 
 pub use anonymous::Anonymous;
 pub(crate) use anonymous::Rights;
+pub use bearer::BearerArgs;
 pub use bench::{BenchArgs, Transport};
 pub use byte_size::ByteSize;
 pub use command::{Cli, Command};

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args};
 
+use super::bearer::BearerArgs;
 use super::hub_url::HubUrl;
 use super::redis_url::RedisUrl;
 
@@ -42,15 +43,9 @@ pub struct RemoteArgs {
     )]
     pub prefix: String,
 
-    /// The token to connect with, where the hub wants one. Where others see what processes run: in the environment
-    #[arg(
-        long,
-        env = "ALK_HUB_TOKEN",
-        hide_env_values = true,
-        value_name = "TOKEN",
-        help_heading = "Whom to talk to"
-    )]
-    pub token: Option<String>,
+    /// The token to connect with.
+    #[command(flatten, next_help_heading = "Whom to talk to")]
+    pub bearer: BearerArgs,
 
     /// Trust hubs with certificates from the authorities in this PEM file, instead of those that the system trusts
     #[arg(long, env = "ALK_HUB_CA_FILE", value_name = "FILE", help_heading = "Whom to talk to")]

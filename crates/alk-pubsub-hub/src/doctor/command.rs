@@ -4,17 +4,19 @@ use super::finding::{Finding, Level};
 use super::{hub, redis};
 use crate::cli::DoctorArgs;
 use crate::error::Error;
+use crate::remote::Credentials;
 
 /// Looks at what is named and prints what it finds.
 pub(crate) async fn doctor(arguments: DoctorArgs) -> Result<(), Error> {
-    let DoctorArgs { redis, prefix, hub, json } = arguments;
+    let DoctorArgs { redis, prefix, hub, bearer, ca_file, json } = arguments;
+    let credentials = Credentials::read(bearer, ca_file.as_deref())?;
     let hub = hub.or_else(|| redis.is_none().then(Default::default));
     let mut findings = Vec::new();
     if let Some(url) = redis {
         redis::examine(&url, &prefix, &mut findings).await;
     }
     if let Some(url) = hub {
-        hub::examine(&url, &mut findings).await;
+        hub::examine(&url, &credentials, &mut findings).await;
     }
     let healthy = findings.iter().all(|finding| finding.level != Level::Fail);
     // Nobody needs to be there to read it.

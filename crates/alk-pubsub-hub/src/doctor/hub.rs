@@ -1,16 +1,24 @@
 //! What a hub is like for its clients.
 
-use alk_pubsub::ws_client::{Error as LinkError, ErrorKind, WsClientEventTarget};
+use std::time::{Duration, SystemTime};
+
+use alk_pubsub::ws_client::{Error as LinkError, ErrorKind};
 use alk_pubsub::{Error, ErrorKind as CoreKind};
 
+use super::clock::clock;
 use super::finding::Finding;
 use super::readiness::readiness;
 use super::round_trip::round_trip;
 use crate::cli::HubUrl;
 use crate::error::described;
+use crate::remote::Credentials;
 
-pub(super) async fn examine(url: &HubUrl, findings: &mut Vec<Finding>) {
-    findings.push(match readiness(url).await {
+pub(super) async fn examine(url: &HubUrl, credentials: &Credentials, findings: &mut Vec<Finding>) {
+    let asked = SystemTime::now();
+    let answer = readiness(url, credentials.authorities.as_deref()).await;
+    let answered = asked + asked.elapsed().unwrap_or_default();
+    let date = answer.as_ref().ok().and_then(|answer| answer.date);
+    findings.push(match answer.map(|answer| (answer.status, answer.body)) {
         Ok((200, _)) => Finding::ok("hub-ready", "it takes clients"),
         Ok((503, why)) => Finding::fail(
             "hub-ready",
@@ -25,10 +33,15 @@ pub(super) async fn examine(url: &HubUrl, findings: &mut Vec<Finding>) {
         Err(error) => Finding::fail(
             "hub-ready",
             format!("/readyz beside {url}: {error}"),
-            "Is `alk-hub serve` running there, and may this machine reach it? A hub with --tls-cert is wss://.",
+            "Is `alk-hub serve` running there, and may this machine reach it? A hub with --tls-cert is wss://, and \
+             where its authority is your own, --ca-file names it.",
         ),
     });
-    let target = match WsClientEventTarget::connect(url.secret()).await {
+    if let Some(date) = date {
+        // It tells whole seconds, and may look at its clock once a second.
+        findings.push(clock("hub-clock", date, Duration::from_secs(2), asked, answered));
+    }
+    let target = match credentials.client(url).connect().await {
         Ok(target) => target,
         Err(error) => {
             findings.push(Finding::fail(
@@ -62,7 +75,9 @@ fn round((check, outcome): (&'static str, Result<(), Error>)) -> Finding {
 
 fn advice(error: &LinkError) -> &'static str {
     match error.kind() {
-        ErrorKind::Refused => "It does not let this client in: does it ask for a token?",
+        ErrorKind::Refused => {
+            "It does not let this client in: does it ask for a token? Show it one with --token-file or --token."
+        }
         ErrorKind::Protocol => {
             "Is that a hub? It has its WebSockets at /ws; a proxy in between has to pass upgrades on."
         }

@@ -1,5 +1,6 @@
 //! `alk-hub doctor`.
 
+mod clock;
 mod command;
 mod finding;
 mod hub;

@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use http::{Request, Uri, header};
@@ -10,7 +10,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::cli::HubUrl;
@@ -22,12 +23,20 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// How much of the answer is read.
 const MOST: usize = 4096;
 
-/// The status of a hub's `/readyz`, and what it says.
-pub(super) async fn readiness(url: &HubUrl) -> Result<(u16, String), Error> {
-    timeout(LIMIT, ask(url)).await.map_err(|_| format!("no answer within {LIMIT:?}"))?
+/// What a hub's `/readyz` answers.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: String,
+    /// What the clock of the hub says, or of the proxy in front.
+    pub(super) date: Option<SystemTime>,
 }
 
-async fn ask(url: &HubUrl) -> Result<(u16, String), Error> {
+/// Asks a hub's `/readyz`. These authorities, in PEM, are trusted, or else those that the system trusts.
+pub(super) async fn readiness(url: &HubUrl, authorities: Option<&[u8]>) -> Result<Answer, Error> {
+    timeout(LIMIT, ask(url, authorities)).await.map_err(|_| format!("no answer within {LIMIT:?}"))?
+}
+
+async fn ask(url: &HubUrl, authorities: Option<&[u8]>) -> Result<Answer, Error> {
     let uri: Uri = url.secret().parse()?;
     let tls = uri.scheme_str() == Some("wss");
     let authority = uri.authority().ok_or("it names no host")?;
@@ -41,7 +50,7 @@ async fn ask(url: &HubUrl) -> Result<(u16, String), Error> {
         .body(Body::empty())?;
     if tls {
         let name = ServerName::try_from(host.to_owned())?;
-        send(connector()?.connect(name, stream).await?, request).await
+        send(connector(authorities)?.connect(name, stream).await?, request).await
     } else {
         send(stream, request).await
     }
@@ -50,23 +59,33 @@ async fn ask(url: &HubUrl) -> Result<(u16, String), Error> {
 async fn send(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     request: Request<Body>,
-) -> Result<(u16, String), Error> {
+) -> Result<Answer, Error> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let answer = async {
         let response = sender.send_request(request).await?;
         let status = response.status().as_u16();
+        let date = response.headers().get(header::DATE).and_then(|date| date.to_str().ok());
+        let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
         let body = axum::body::to_bytes(Body::new(response.into_body()), MOST).await?;
-        Ok((status, String::from_utf8_lossy(&body).into_owned()))
+        Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned(), date })
     };
     // It makes the answer, so it runs beside it.
     let (answer, _) = tokio::join!(answer, connection);
     answer
 }
 
-/// Trusts what the system trusts.
-fn connector() -> Result<TlsConnector, Error> {
+fn connector(authorities: Option<&[u8]>) -> Result<TlsConnector, Error> {
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    match authorities {
+        Some(pem) => {
+            for certificate in CertificateDer::pem_slice_iter(pem) {
+                roots.add(certificate?)?;
+            }
+        }
+        None => {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+    }
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)

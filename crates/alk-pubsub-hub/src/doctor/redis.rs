@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use alk_pubsub::redis::{Error as RedisError, ErrorKind, RedisEventTarget};
 use alk_pubsub::{Error, ErrorKind as CoreKind};
 
+use super::clock::clock;
 use super::finding::Finding;
 use super::round_trip::{TYPE, round_trip};
 use crate::cli::RedisUrl;
@@ -12,8 +13,6 @@ use crate::error::described;
 
 /// The first that tells a client about itself, by which subscriptions are confirmed.
 const LEAST_VERSION: (u32, u32) = (6, 2);
-/// How far a clock may be off before times in logs and tokens are hard to compare.
-const SKEW: Duration = Duration::from_secs(2);
 /// The server's own setting for what may wait for a subscriber, below which hubs are cut off sooner than they need be.
 const OUTPUT_BUFFER: u64 = 32 << 20;
 
@@ -28,7 +27,7 @@ const QUESTIONS: &[&[&str]] =
 pub(super) async fn examine(url: &RedisUrl, prefix: &str, findings: &mut Vec<Finding>) {
     let before = SystemTime::now();
     let answers = RedisEventTarget::builder(url.secret()).ask(QUESTIONS).await;
-    let between = before + before.elapsed().unwrap_or_default();
+    let after = before + before.elapsed().unwrap_or_default();
     let answers = match answers {
         Ok(answers) => answers,
         Err(error) => {
@@ -40,7 +39,7 @@ pub(super) async fn examine(url: &RedisUrl, prefix: &str, findings: &mut Vec<Fin
     if let [_, info, limits, time] = answers.as_slice() {
         findings.push(version(info));
         findings.push(output_buffer(limits));
-        findings.push(clock(time, between));
+        findings.push(told_time(time, before, after));
     }
     rights(url, prefix, findings).await;
 }
@@ -137,41 +136,23 @@ fn size(bytes: u64) -> String {
     }
 }
 
-/// The server was asked about when the answer came: connecting was before.
-fn clock(time: &Answer, asked: SystemTime) -> Finding {
+fn told_time(time: &Answer, asked: SystemTime, answered: SystemTime) -> Finding {
     const CHECK: &str = "redis-clock";
+    const NOTHING: &str = "Nothing depends on it but that times in logs can be compared.";
     let time = match time {
         Ok(time) => time,
         Err(error) => {
             return Finding::warn(
                 CHECK,
                 format!("cannot be told: {}", described(error)),
-                "Nothing depends on it but that times in logs can be compared. `ACL SETUSER … +time` lets the doctor look.",
+                format!("{NOTHING} `ACL SETUSER … +time` lets the doctor look."),
             );
         }
     };
-    let [seconds, micros] = time.as_slice() else {
-        return Finding::warn(
-            CHECK,
-            "it does not tell",
-            "Nothing depends on it but that times can be compared.",
-        );
-    };
-    let (Ok(seconds), Ok(micros)) = (seconds.parse(), micros.parse()) else {
-        return Finding::warn(
-            CHECK,
-            "it does not tell",
-            "Nothing depends on it but that times can be compared.",
-        );
-    };
+    let numbers: Vec<u64> = time.iter().filter_map(|number| number.parse().ok()).collect();
+    let [seconds, micros] = numbers[..] else { return Finding::warn(CHECK, "it does not tell", NOTHING) };
     let theirs = UNIX_EPOCH + Duration::from_secs(seconds) + Duration::from_micros(micros);
-    let skew = theirs.duration_since(asked).unwrap_or_else(|earlier| earlier.duration());
-    let message = format!("{:.3} s from this machine's clock", skew.as_secs_f64());
-    if skew > SKEW {
-        let advice = "Have both follow NTP: tokens expire by the hub's clock, and logs cannot be compared.";
-        return Finding::warn(CHECK, message, advice);
-    }
-    Finding::ok(CHECK, message)
+    clock(CHECK, theirs, Duration::ZERO, asked, answered)
 }
 
 /// What a hub does all day, done once.
@@ -221,5 +202,50 @@ fn advice(error: &Error, prefix: &str) -> String {
         )
     } else {
         "Try again; if it stays so, the server's log knows more.".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::super::finding::Level;
+    use super::{told_time, version};
+
+    #[test]
+    fn old_servers_are_told_from_new_ones() {
+        for (info, level, words) in [
+            ("# Server\r\nredis_version:7.2.4\r\nredis_mode:cluster\r\n", Level::Ok, "Redis 7.2.4, cluster"),
+            ("redis_version:6.2.0", Level::Ok, "Redis 6.2.0, standalone"),
+            ("redis_version:6.0.16", Level::Fail, "upgrade"),
+            ("redis_version:5", Level::Fail, "upgrade"),
+            ("redis_version:10.0.0-rc1", Level::Ok, "Redis 10.0.0-rc1"),
+            // It says what it is compatible with as well.
+            ("redis_version:7.2.4\r\nvalkey_version:8.1.0", Level::Ok, "Valkey 8.1.0"),
+            ("redis_version:unknown", Level::Fail, "upgrade"),
+            ("# Server\r\n", Level::Warn, "does not tell"),
+            ("", Level::Warn, "does not tell"),
+        ] {
+            let finding = version(&Ok(vec![info.to_owned()]));
+            assert_eq!(finding.level, level, "{info}");
+            assert!(finding.to_string().contains(words), "{finding}");
+        }
+    }
+
+    #[test]
+    fn what_time_says_is_read() {
+        let now = UNIX_EPOCH + Duration::from_secs(1000);
+        for (time, level, words) in [
+            (&["1000", "500"][..], Level::Ok, "less than 2 s"),
+            (&["1003", "500000"], Level::Warn, "3.5 s ahead"),
+            (&["990", "0"], Level::Warn, "10.0 s behind"),
+            (&["1000"], Level::Warn, "does not tell"),
+            (&["soon", "0"], Level::Warn, "does not tell"),
+            (&[], Level::Warn, "does not tell"),
+        ] {
+            let finding = told_time(&Ok(time.iter().map(|&text| text.to_owned()).collect()), now, now);
+            assert_eq!(finding.level, level, "{time:?}");
+            assert!(finding.to_string().contains(words), "{finding}");
+        }
     }
 }

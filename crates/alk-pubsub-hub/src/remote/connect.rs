@@ -2,9 +2,9 @@ use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
 use alk_pubsub::redis::RedisEventTarget;
-use alk_pubsub::ws_client::WsClientEventTarget;
 use alk_pubsub::{Bounds, ConnectionState, EventTarget, Interest, StateWatch};
 
+use super::client::Credentials;
 use crate::cli::{RedisUrl, RemoteArgs};
 use crate::error::{Error, described};
 
@@ -14,20 +14,12 @@ const QUEUE_BYTES: usize = 64 << 20;
 
 /// Connects; what is lost later is made again.
 pub(crate) async fn connect(arguments: RemoteArgs) -> Result<Arc<dyn EventTarget>, Error> {
-    let RemoteArgs { hub, redis, prefix, ca_file, token } = arguments;
+    let RemoteArgs { hub, redis, prefix, ca_file, bearer } = arguments;
     if let Some(url) = redis {
         return Ok(Arc::new(connect_redis(&url, prefix).await?));
     }
     let url = hub.unwrap_or_default();
-    let mut builder = WsClientEventTarget::builder(url.secret()).queue_bytes(QUEUE_BYTES);
-    if let Some(file) = ca_file {
-        let pem = std::fs::read(&file)
-            .map_err(|error| Error::Usage(format!("cannot read {}: {error}", file.display())))?;
-        builder = builder.root_certificates(&pem);
-    }
-    if let Some(token) = token {
-        builder = builder.bearer_token(token);
-    }
+    let builder = Credentials::read(bearer, ca_file.as_deref())?.client(&url).queue_bytes(QUEUE_BYTES);
     match builder.connect().await {
         Ok(target) => Ok(Arc::new(target)),
         Err(source) => Err(Error::Hub { url, source }),

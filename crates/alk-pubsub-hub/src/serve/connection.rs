@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use alk_pubsub::sse::PublishRate;
+use alk_pubsub::sse::{HangUp, PublishRate};
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use hyper::server::conn::http1;
@@ -19,6 +19,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use super::hub::Hub;
+use super::line::Line;
 use super::refusal::Refusal;
 use super::seats::Seat;
 use super::socket::{Places, Socket, Stream};
@@ -57,11 +58,12 @@ impl Connection {
             },
         };
         let Self { peer, seat, rate, hub, router, handshake_timeout, draining, cut, .. } = self;
-        let socket = Socket::new(stream, seat.clone(), places);
+        let line = Arc::new(Line::default());
+        let socket = Socket::new(stream, line.clone(), seat.clone(), places);
         let router = TowerToHyperService::new(router);
         let used = Arc::new(AtomicBool::new(false));
         let service = {
-            let used = used.clone();
+            let (used, line) = (used.clone(), line.clone());
             service_fn(move |mut request: Request<_>| {
                 used.store(true, Ordering::Relaxed);
                 // What the last request had is over.
@@ -69,6 +71,8 @@ impl Connection {
                 let extensions = request.extensions_mut();
                 extensions.insert(ConnectInfo(peer));
                 extensions.insert(seat.clone());
+                let (number, line) = (line.request(), line.clone());
+                extensions.insert(HangUp::new(move || line.hang_up(number)));
                 if let Some(rate) = &rate {
                     extensions.insert(rate.clone());
                 }
@@ -85,6 +89,10 @@ impl Connection {
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
+            () = line.hung_up() => {
+                tracing::debug!(%peer, "a client has not taken the end of its stream; cut");
+                return;
+            }
             () = draining.cancelled() => {
                 // Who has just connected is about to ask for something, and is told that it is too late for that.
                 let unused = !used.load(Ordering::Relaxed);

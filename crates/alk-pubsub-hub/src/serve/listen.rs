@@ -1,11 +1,15 @@
 //! Where to listen, and whether that is safe.
 
+use std::io;
 use std::net::SocketAddr;
 
-use tokio::net::{TcpListener, lookup_host};
+use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
 use crate::cli::{Rights, ServeArgs};
 use crate::error::Error;
+
+/// How many connections may wait to be taken, as far as the system allows: all clients come back at once when a hub was away.
+const BACKLOG: u32 = 4096;
 
 /// What anonymous clients may do on this address.
 ///
@@ -26,10 +30,10 @@ pub(super) async fn listen(arguments: &ServeArgs) -> Result<(TcpListener, Rights
     let name = &arguments.listen;
     let failed = |doing, source| Error::Listen { doing, name: name.clone(), source };
     let addresses = lookup_host(name).await.map_err(|error| failed("resolve", error))?;
-    let mut last = std::io::Error::new(std::io::ErrorKind::AddrNotAvailable, "it has no address");
+    let mut last = io::Error::new(io::ErrorKind::AddrNotAvailable, "it has no address");
     for address in addresses {
         let rights = rights(address, arguments)?;
-        match TcpListener::bind(address).await {
+        match bind(address) {
             Ok(listener) => return Ok((listener, rights)),
             Err(error) => last = error,
         }
@@ -37,11 +41,23 @@ pub(super) async fn listen(arguments: &ServeArgs) -> Result<(TcpListener, Rights
     Err(failed("listen on", last))
 }
 
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // Elsewhere it would mean that others may take the address too.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::net::TcpStream;
+    use std::time::Duration;
+
     use clap::Parser;
 
-    use super::rights;
+    use super::{bind, rights};
     use crate::cli::{Cli, Command, Rights};
     use crate::error::Error;
 
@@ -49,6 +65,25 @@ mod tests {
         let cli = Cli::try_parse_from(["alk-hub", "serve"].iter().chain(flags)).unwrap();
         let Command::Serve(arguments) = cli.command else { panic!("{cli:?}") };
         rights(address.parse().unwrap(), &arguments)
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn many_may_wait_to_be_taken() {
+        const NUMBER: usize = 400;
+        let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").unwrap();
+        if most.trim().parse::<usize>().unwrap() < NUMBER {
+            eprintln!("skipped: the system lets no more than {} connections wait", most.trim());
+            return;
+        }
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let waiting: Vec<_> = (0..NUMBER)
+            .map(|_| TcpStream::connect_timeout(&address, Duration::from_secs(20)).unwrap())
+            .collect();
+        for _ in &waiting {
+            listener.accept().await.unwrap();
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod banner;
 mod connection;
 mod gate;
 mod hub;
+mod line;
 mod listen;
 mod origins;
 mod refusal;
@@ -18,6 +19,7 @@ mod tls;
 mod upstream;
 
 pub(crate) use hub::{Hub, Readiness};
+pub(crate) use origins::is_loopback;
 pub(crate) use refusal::Refusal;
 pub(crate) use run::{Ended, serve};
 pub(crate) use upstream::name;

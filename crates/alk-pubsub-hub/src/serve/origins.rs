@@ -96,7 +96,8 @@ fn is_of(origin: &str, host: &str) -> bool {
     !authority.is_empty() && normal_origin(&host) == origin
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Whether a `Host` is this machine, and not a name that leads here.
+pub(crate) fn is_loopback(host: &str) -> bool {
     let Ok(authority) = host.parse::<Authority>() else { return false };
     let name = authority.host();
     let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);

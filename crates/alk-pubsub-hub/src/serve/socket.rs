@@ -1,5 +1,6 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -7,6 +8,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::addresses::AddressPlace;
+use super::line::Line;
 use super::seats::{Seat, SocketPlace};
 
 /// How many bytes the system takes that it cannot send yet. Otherwise it takes megabytes, which are no part of any queue
@@ -36,6 +38,7 @@ pub(super) fn prepare(stream: &TcpStream) {
 #[derive(Debug)]
 pub(super) struct Socket {
     stream: Stream,
+    line: Arc<Line>,
     _seat: Seat,
     _places: Places,
 }
@@ -55,8 +58,8 @@ pub(super) enum Stream {
 }
 
 impl Socket {
-    pub(super) fn new(stream: Stream, seat: Seat, places: Places) -> Self {
-        Self { stream, _seat: seat, _places: places }
+    pub(super) fn new(stream: Stream, line: Arc<Line>, seat: Seat, places: Places) -> Self {
+        Self { stream, line, _seat: seat, _places: places }
     }
 }
 
@@ -82,11 +85,13 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        forward!(&mut self.stream, poll_write, cx, buf)
+        let wrote = forward!(&mut self.stream, poll_write, cx, buf);
+        self.line.wrote(wrote)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        forward!(&mut self.stream, poll_flush, cx)
+        let wrote = forward!(&mut self.stream, poll_flush, cx);
+        self.line.wrote(wrote)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -98,7 +103,8 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        forward!(&mut self.stream, poll_write_vectored, cx, slices)
+        let wrote = forward!(&mut self.stream, poll_write_vectored, cx, slices);
+        self.line.wrote(wrote)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -6,7 +6,7 @@ use rcgen::{CertificateParams, KeyPair};
 use tokio::io::AsyncWriteExt;
 use tokio::task::JoinSet;
 
-use crate::harness::{Attack, By, MIB, UPGRADE};
+use crate::harness::{Attack, By, MIB, UPGRADE, row};
 use crate::support::{Client, Folder, Hub};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -19,6 +19,7 @@ async fn open_and_wait(attack: &Attack, number: usize, bytes: impl AsRef<[u8]>) 
         client.send(&bytes).await;
         clients.push(client);
     }
+    attack.has_sent_all();
     for client in &mut clients {
         while !client.is_closed().await {}
     }
@@ -70,17 +71,13 @@ async fn tls_handshakes_without_their_end() {
         client.send(&hello).await;
         clients.push(client);
     }
+    let last_byte = tokio::time::Instant::now();
     for client in &mut clients {
         while !client.is_closed().await {}
     }
     assert!(process.files() <= files);
     let (memory, time) = (process.peak().saturating_sub(memory), began.elapsed());
-    println!(
-        "| half handshake: TLS | {} | {:.1} MiB | {:.1} s after it began |",
-        clients.len(),
-        memory as f64 / MIB as f64,
-        time.as_secs_f64()
-    );
+    row("half handshake: TLS", clients.len(), memory, By::Hub, time, last_byte.elapsed());
     assert!(memory < 24 * MIB && time < SOON, "{memory} bytes, {time:?}");
 }
 

@@ -7,10 +7,11 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::harness::{Attack, By, MIB, UPGRADE, frame};
-use crate::support::{Client, PATIENCE, envelope};
+use crate::support::{Client, Folder, Hub, PATIENCE, SECRET, envelope, in_seconds, private_file, token};
 
 const SOON: Duration = Duration::from_secs(30);
 const TEXT: u8 = 0x81;
+const CLOSE: u8 = 0x88;
 const PING: u8 = 0x89;
 
 /// Sends this again and again until the hub does not take it any more, and returns the close code that it has sent.
@@ -56,9 +57,7 @@ async fn closed_with(name: &'static str, number: usize, bytes: &[u8], code: u16,
     let mut clients = Vec::new();
     for _ in 0..number {
         let mut client = attack.websocket().await;
-        let found = send_until_closed(&mut client, bytes).await;
-        // Where the hub's system has thrown away what it had sent, there is none.
-        assert!(found.is_none_or(|found| found == code), "{name}: {found:?}");
+        assert_eq!(send_until_closed(&mut client, bytes).await, Some(code), "{name}");
         clients.push(client);
     }
     attack.over(number, By::Hub, most_memory, SOON).await;
@@ -97,7 +96,7 @@ async fn fragments_of_one_byte() {
         let mut client = attack.websocket().await;
         client.write_all(&frame(0x01, b"x")).await.unwrap();
         let code = send_until_closed(&mut client, &frame(0x00, b"x").repeat(100)).await;
-        assert!(code.is_none_or(|code| code == 1009), "{code:?}");
+        assert_eq!(code, Some(1009));
     }
     attack.over(10, By::Hub, 16 * MIB, SOON).await;
 }
@@ -109,7 +108,7 @@ async fn fragments_of_nothing() {
         let mut client = attack.websocket().await;
         client.write_all(&frame(0x01, b"")).await.unwrap();
         let code = send_until_closed(&mut client, &frame(0x00, b"").repeat(100)).await;
-        assert!(code.is_none_or(|code| code == 1009), "{code:?}");
+        assert_eq!(code, Some(1009));
     }
     attack.over(10, By::Hub, 16 * MIB, SOON).await;
 }
@@ -122,13 +121,25 @@ async fn frames_that_announce_more_than_there_may_be() {
     closed_with("a frame of a terabyte, announced", 100, &huge, 1009, 16 * MIB).await;
 }
 
+/// Each of them so often, on a WebSocket of its own, which the hub closes with this code.
+async fn closed_at_once(name: &'static str, often: usize, cases: &[(&str, Vec<u8>, u16)]) {
+    let attack = Attack::on(name, &[]).await;
+    for (case, bytes, code) in cases {
+        for _ in 0..often {
+            let mut client = attack.websocket().await;
+            client.write_all(bytes).await.unwrap();
+            let mut answer = Vec::new();
+            let read = timeout(PATIENCE, client.read_to_end(&mut answer)).await.expect("in time");
+            assert!(read.is_ok(), "{case}: {read:?}");
+            assert_eq!(close_code(&answer), Some(*code), "{case}");
+        }
+    }
+    attack.over(often * cases.len(), By::Hub, 16 * MIB, SOON).await;
+}
+
 #[tokio::test]
 async fn what_no_client_may_send() {
-    let attack = Attack::on("frames against RFC 6455", &[]).await;
-    let bad_close = |payload: &[u8]| frame(0x88, payload);
-    let long_reason = [&1000_u16.to_be_bytes()[..], &[b'x'; 200]].concat();
-    let mut tries = 0;
-    for (name, bytes, code) in [
+    let cases = [
         ("not masked", [&[TEXT, 2][..], b"{}"].concat(), 1002),
         ("RSV1, as if it were compressed", frame(TEXT | 0x40, b"{}"), 1002),
         ("RSV2", frame(TEXT | 0x20, b"{}"), 1002),
@@ -138,24 +149,86 @@ async fn what_no_client_may_send() {
         ("a continuation of nothing", frame(0x80, b"{}"), 1002),
         ("a ping in fragments", frame(0x09, b"x"), 1002),
         ("a ping that is too long", frame(PING, &[0; 126]), 1002),
-        ("invalid UTF-8", frame(TEXT, b"\xff\xfe{}"), 1007),
+        ("a close with half a code", frame(CLOSE, &[3]), 1002),
+        ("a close with a code that is none", frame(CLOSE, &5_u16.to_be_bytes()), 1002),
+    ];
+    closed_at_once("other frames against RFC 6455", 20, &cases).await;
+}
+
+#[tokio::test]
+async fn what_is_no_text() {
+    let long = [&b"\"".repeat(30_000)[..], b"\xff"].concat();
+    let cases = [
+        ("bytes that are none", frame(TEXT, b"\xff\xfe{}"), 1007),
         ("half a character at the end", frame(TEXT, "\"ä".as_bytes().split_last().unwrap().1), 1007),
-        ("a close with half a code", bad_close(&[3]), 1002),
-        ("a close with a code that is none", bad_close(&5_u16.to_be_bytes()), 1002),
-        ("a close whose reason is too long", bad_close(&long_reason), 1002),
-        ("a close whose reason is no text", bad_close(&[3, 232, 0xff, 0xfe]), 1007),
-    ] {
-        for _ in 0..20 {
-            let mut client = attack.websocket().await;
-            client.write_all(&bytes).await.unwrap();
-            let mut answer = Vec::new();
-            let read = timeout(PATIENCE, client.read_to_end(&mut answer)).await.expect("in time");
-            assert!(read.is_ok(), "{name}: {read:?}");
-            assert_eq!(close_code(&answer), Some(code), "{name}");
-            tries += 1;
+        ("at the end of much", frame(TEXT, &long), 1007),
+        ("a surrogate", frame(TEXT, b"\xed\xa0\x80"), 1007),
+        ("in the reason of a close", frame(CLOSE, &[3, 232, 0xff, 0xfe]), 1007),
+    ];
+    closed_at_once("invalid UTF-8", 50, &cases).await;
+}
+
+#[tokio::test]
+async fn reasons_that_are_too_long() {
+    let reason = |length: usize| [&1000_u16.to_be_bytes()[..], &vec![b'x'; length]].concat();
+    let cases = [
+        ("by a byte", frame(CLOSE, &reason(124)), 1002),
+        ("in a frame that says so in two bytes", frame(CLOSE, &reason(60_000)), 1002),
+        ("and in one that says so in eight", frame(CLOSE, &reason(70_000)), 1002),
+    ];
+    closed_at_once("oversized close reasons", 50, &cases).await;
+}
+
+#[tokio::test]
+async fn frames_that_come_byte_by_byte() {
+    let attack = Attack::on("a byte of a frame at a time", &[]).await;
+    let mut clients = Vec::new();
+    for _ in 0..50 {
+        clients.push(attack.websocket().await);
+    }
+    // A frame of 60,000 bytes, which would take the whole day; the hub pings in between and hears no answer.
+    let mut bytes = frame(TEXT, &[b'x'; 60_000]).into_iter();
+    let mut often = tokio::time::interval(Duration::from_millis(500));
+    let mut open: Vec<usize> = (0..clients.len()).collect();
+    while !open.is_empty() {
+        often.tick().await;
+        let byte = [bytes.next().expect("it takes longer than the hub has patience")];
+        for index in std::mem::take(&mut open) {
+            let client = &mut clients[index];
+            let ended =
+                matches!(client.try_read(&mut [0; 512]), Ok(0)) || client.write_all(&byte).await.is_err();
+            if !ended {
+                open.push(index);
+            }
         }
     }
-    attack.over(tries, By::Hub, 16 * MIB, SOON).await;
+    // A heartbeat, the time for its answer, and a little.
+    attack.over(clients.len(), By::Hub, 16 * MIB, Duration::from_secs(60)).await;
+}
+
+#[tokio::test]
+async fn event_streams_that_nobody_reads() {
+    let folder = Folder::new();
+    let secret = private_file(&folder.join("secret"), SECRET);
+    let hub = Hub::start(&["--jwt-secret-file", &secret, "--allow-anonymous", "all"]).await;
+    let attack = Attack::on_hub("event streams that nobody reads, of tokens of 3 s", hub).await;
+    let short = token(serde_json::json!({"subscribe": ["*"], "exp": in_seconds(3.0)}));
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        let mut client = Client::new(attack.hub.socket_with_little_room().await);
+        client.open(&format!("/events?topic=flood&token={short}")).await;
+        clients.push(client);
+    }
+    attack.has_sent_all();
+    // Enough that none of them is ever done writing.
+    let mut spoke = attack.hub.spoke().await;
+    let event = envelope("flood:1", "x".repeat(10_000));
+    for _ in 0..500 {
+        spoke.send(&event).await;
+    }
+    assert_eq!(spoke.publish(&event).await["type"], "__published");
+    spoke.close().await;
+    attack.over(clients.len(), By::Hub, 32 * MIB, SOON).await;
 }
 
 #[tokio::test]

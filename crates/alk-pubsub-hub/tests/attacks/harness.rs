@@ -1,5 +1,6 @@
 //! One attack: what it is measured by, and that the hub is none the worse for it.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,6 +17,8 @@ pub(crate) struct Attack {
     name: &'static str,
     witness: Client,
     began: Instant,
+    /// When the attacker sent its last byte, where that is over.
+    last_byte: Cell<Option<Instant>>,
     /// The files it had open, and the memory it had, before.
     files: usize,
     memory: usize,
@@ -49,7 +52,12 @@ impl Attack {
         let process = hub.process();
         process.forget_peak();
         let (files, memory) = (process.files(), process.peak());
-        Self { hub, name, witness, began: Instant::now(), files, memory }
+        Self { hub, name, witness, began: Instant::now(), last_byte: Cell::new(None), files, memory }
+    }
+
+    /// From here on the attacker sends nothing, and waits for what happens.
+    pub(crate) fn has_sent_all(&self) {
+        self.last_byte.set(Some(Instant::now()));
     }
 
     /// A connection that has become a WebSocket, of which everything up to its `__welcome` is read and nothing more.
@@ -76,7 +84,7 @@ impl Attack {
     /// Waits until nothing is left of it, checks what it cost, and that others are served as before. The connections of the
     /// attacker are still open on its side if it is the hub that is to end them.
     pub(crate) async fn over(mut self, tries: usize, by: By, most_memory: usize, most_time: Duration) {
-        let ended = Instant::now();
+        let last_byte = self.last_byte.get().unwrap_or_else(Instant::now);
         let process = self.hub.process();
         let gone = async {
             while process.files() > self.files {
@@ -85,20 +93,25 @@ impl Attack {
         };
         let patience = most_time.max(PATIENCE);
         timeout(patience, gone).await.unwrap_or_else(|_| panic!("{}: sockets are left", self.name));
-        let since = if by == By::Hub { self.began } else { ended };
+        let since = if by == By::Hub { self.began } else { last_byte };
         let (time, memory) = (since.elapsed(), process.peak().saturating_sub(self.memory));
-        println!(
-            "| {} | {tries} | {:.1} MiB | {:.1} s after {} |",
-            self.name,
-            memory as f64 / MIB as f64,
-            time.as_secs_f64(),
-            if by == By::Hub { "it began" } else { "the attacker left" },
-        );
+        row(self.name, tries, memory, by, self.began.elapsed(), last_byte.elapsed());
         assert!(memory <= most_memory, "{}: {memory} bytes", self.name);
         assert!(time <= most_time, "{}: {time:?}", self.name);
         self.hub.connect().await.post("application/json", envelope("witness:1", "still there")).await;
         assert_eq!(self.witness.event().await.unwrap().data()["payload"], "still there", "{}", self.name);
     }
+}
+
+/// A line of the table.
+pub(crate) fn row(name: &str, tries: usize, memory: usize, by: By, whole: Duration, after_last: Duration) {
+    println!(
+        "| {name} | {tries} | {:.1} MiB | {} | {:.1} s | {:.1} s |",
+        memory as f64 / MIB as f64,
+        if by == By::Hub { "hub" } else { "attacker" },
+        whole.as_secs_f64(),
+        after_last.as_secs_f64(),
+    );
 }
 
 pub(crate) const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\

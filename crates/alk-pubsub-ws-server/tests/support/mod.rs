@@ -10,9 +10,10 @@ use alk_pubsub_ws_server::WsServerEventTarget;
 use axum::serve::ListenerExt;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
 
 /// A backstop; nothing here takes long.
@@ -38,8 +39,8 @@ pub(crate) async fn serve_app(app: axum::Router) -> SocketAddr {
     address
 }
 
-pub(crate) struct Spoke {
-    pub(crate) socket: WebSocketStream<TcpStream>,
+pub(crate) struct Spoke<S = TcpStream> {
+    pub(crate) socket: WebSocketStream<S>,
     pub(crate) welcome: Value,
 }
 
@@ -53,6 +54,14 @@ impl Spoke {
         spoke.welcome = spoke.next().await;
         assert_eq!(spoke.welcome["type"], "__welcome");
         spoke
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Spoke<S> {
+    /// Over a stream whose handshake is done, of which nothing is read yet.
+    pub(crate) async fn over(stream: S) -> Self {
+        let socket = WebSocketStream::from_raw_socket(stream, Role::Client, None).await;
+        Self { socket, welcome: Value::Null }
     }
 
     pub(crate) async fn send(&mut self, frame: Value) {

@@ -1,0 +1,73 @@
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::Poll;
+
+use tokio::sync::Notify;
+
+/// What those who serve a connection, and those who want it to end, know of its socket.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    /// The client does not take what it is sent.
+    blocked: AtomicBool,
+    /// How many requests there were.
+    requests: AtomicU64,
+    hung_up: Notify,
+}
+
+/// A request on a line, by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Request(u64);
+
+impl Line {
+    /// Notes what became of writing.
+    pub(super) fn wrote<T>(&self, outcome: Poll<T>) -> Poll<T> {
+        self.blocked.store(outcome.is_pending(), Ordering::Relaxed);
+        outcome
+    }
+
+    /// Another request.
+    pub(super) fn request(&self) -> Request {
+        Request(self.requests.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// Ends the connection where its client does not take what is left of the answer to this request. Any other ends by
+    /// itself, or goes on with another request.
+    pub(super) fn hang_up(&self, request: Request) {
+        let is_last = Request(self.requests.load(Ordering::Relaxed)) == request;
+        if is_last && self.blocked.load(Ordering::Relaxed) {
+            self.hung_up.notify_one();
+        }
+    }
+
+    /// Resolves when the connection is to end. Cancel safe.
+    pub(super) async fn hung_up(&self) {
+        self.hung_up.notified().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Poll;
+
+    use futures_util::FutureExt;
+
+    use super::Line;
+
+    #[test]
+    fn it_is_hung_up_where_it_is_blocked() {
+        let line = Line::default();
+        let ends = || line.hung_up().now_or_never().is_some();
+        let before = line.request();
+        let request = line.request();
+        line.hang_up(request);
+        assert!(!ends(), "there is nothing that waits");
+        assert!(line.wrote(Poll::<()>::Pending).is_pending());
+        assert!(line.wrote(Poll::Ready(())).is_ready());
+        line.hang_up(request);
+        assert!(!ends(), "it went on");
+        assert!(line.wrote(Poll::<()>::Pending).is_pending());
+        line.hang_up(before);
+        assert!(!ends(), "that was another answer");
+        line.hang_up(request);
+        assert!(ends());
+    }
+}

@@ -22,7 +22,7 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// How long it may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
 /// How much may wait for one client: little, so that slow ones lose something.
-const QUEUE: &str = "256KiB";
+const QUEUE: &str = "128KiB";
 /// What stands in what a program says when it panics.
 const PANIC: &str = "panicked at";
 

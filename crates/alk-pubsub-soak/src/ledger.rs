@@ -31,7 +31,7 @@ pub(crate) struct Counted {
     /// How often a gap said how many events are missing, and it was looked whether that is so.
     pub(crate) accounted: AtomicU64,
     pub(crate) subscriptions: AtomicU64,
-    /// Subscriptions that stayed until they had all that they were owed, by who had them, and those of them to everything.
+    /// Subscriptions that got something and stayed until they had all that they were owed, by who had them, and those of them to everything.
     pub(crate) settled: [AtomicU64; Kind::ALL.len()],
     pub(crate) settled_everything: AtomicU64,
     pub(crate) refused: AtomicU64,

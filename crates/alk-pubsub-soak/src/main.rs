@@ -6,6 +6,7 @@
 mod account;
 mod faults;
 mod hub;
+mod late;
 mod least;
 mod leaving;
 mod ledger;

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::faults::{self, Killed};
 use crate::hub::Hub;
+use crate::late::Late;
 use crate::leaving::{no_task_is_left, nothing_is_left};
 use crate::ledger::Ledger;
 use crate::life::{PATIENCE, Pace, World};
@@ -64,9 +65,12 @@ async fn go(args: Args) -> std::io::Result<bool> {
     let mut warm = begin + (end - begin) * 55 / 100;
 
     let killed = Arc::new(Killed::default());
+    let late = Late::default();
     let mut servers = JoinSet::new();
     servers.spawn(faults::redis(world.clone(), server.clone(), killed.clone(), end - CALM));
     servers.spawn(faults::hubs(world.clone(), killed.clone(), [spared.min(end - CALM), end - CALM]));
+    let mut watching = JoinSet::new();
+    watching.spawn(late.clone().watch());
     let mut clients = JoinSet::new();
     let mut publishers = JoinSet::new();
     for number in 0..PUBLISHERS {
@@ -105,13 +109,14 @@ async fn go(args: Args) -> std::io::Result<bool> {
         }
         if now >= progress {
             progress += PROGRESS;
-            say(&world, &killed, begin).await;
+            say(&world, &killed, &late, begin).await;
         }
     }
     costs.end = world.hubs[0].cost().await;
 
     // Everybody goes once they have what they are owed.
     world.over.store(true, Ordering::Release);
+    watching.shutdown().await;
     while servers.join_next().await.is_some() {}
     while publishers.join_next().await.is_some() {}
     let gone = async { while clients.join_next().await.is_some() {} };
@@ -135,8 +140,9 @@ async fn go(args: Args) -> std::io::Result<bool> {
     Ok(well)
 }
 
-async fn say(world: &World, killed: &Killed, begin: Instant) {
+async fn say(world: &World, killed: &Killed, late: &Late, begin: Instant) {
     println!("{:>5} s: {}", begin.elapsed().as_secs(), report::numbers(&world.ledger, killed));
+    println!("         timers were late by up to {} ms", late.take());
     for (name, hub) in ["first", "second"].iter().zip(world.hubs.iter()) {
         world.look_after(hub).await;
         match hub.cost().await {

@@ -154,8 +154,11 @@ impl Watch {
         owed.iter().all(|(topic, end)| self.first_missing(*topic, *end).is_none())
     }
 
-    /// It went when it had all that it was owed.
+    /// It went when it had all that it was owed. One that has got nothing at all says nothing.
     pub(crate) fn settled(&self) {
+        if self.topics.values().all(|seen| seen.next == 0) {
+            return;
+        }
         add(&self.ledger.counted.settled[self.kind as usize], 1);
         if self.topics.len() == topics::ALL {
             add(&self.ledger.counted.settled_everything, 1);
@@ -192,6 +195,7 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::sync::atomic::Ordering;
 
     use super::Watch;
     use crate::ledger::{Fate, Kind, Ledger};
@@ -236,6 +240,18 @@ mod tests {
             assert_eq!(test.comes(number), 0);
         }
         assert_eq!(test.watch.owed(), []);
+    }
+
+    #[test]
+    fn one_who_got_nothing_is_not_counted() {
+        let mut test = Test::new();
+        let settled = |test: &Test| test.ledger.counted.settled[Kind::Spoke as usize].load(Ordering::Relaxed);
+        test.watch.settled();
+        assert_eq!(settled(&test), 0);
+        publish(&test.ledger, Fate::Published);
+        test.comes(2);
+        test.watch.settled();
+        assert_eq!(settled(&test), 1);
     }
 
     #[test]

@@ -192,17 +192,17 @@ fn take(
     let wire = surroundings.wire;
     let texts = |names: &[Name<'_>]| names.iter().map(Name::text).collect::<Vec<_>>();
     let frame = match step {
-        Step::Raw(json, bytes) => Frame::decode(if json { Wire::Json } else { wire }, bytes),
+        Step::Raw(json, bytes) => Frame::decode_from_spoke(if json { Wire::Json } else { wire }, bytes),
         Step::Subscribe(n, names) => {
             Ok(Frame::Control(Control::Subscribe { reference: n.to_string(), topics: texts(&names) }))
         }
         Step::Unsubscribe(n, names) => {
             Ok(Frame::Control(Control::Unsubscribe { reference: n.to_string(), topics: texts(&names) }))
         }
-        Step::Event(name) => Frame::decode(Wire::Json, event(&name).to_string().as_bytes()),
+        Step::Event(name) => Frame::decode_from_spoke(Wire::Json, event(&name).to_string().as_bytes()),
         Step::Publish(n, name) => {
             let publish = json!({"type": "__publish", "id": n.to_string(), "payload": event(&name)});
-            Frame::decode(Wire::Json, publish.to_string().as_bytes())
+            Frame::decode_from_spoke(Wire::Json, publish.to_string().as_bytes())
         }
         Step::Decide(n, granted) => return decide(n, granted, machine, surroundings, effects),
         Step::Published(n, well) => {
@@ -221,7 +221,7 @@ fn take(
         Step::Refresh(n) => {
             let refresh =
                 json!({"type": "__refresh", "id": n.to_string(), "payload": {"token": "x".repeat(n.into())}});
-            Frame::decode(Wire::Json, refresh.to_string().as_bytes())
+            Frame::decode_from_spoke(Wire::Json, refresh.to_string().as_bytes())
         }
         Step::Refreshed(left) => {
             let Some(reference) = surroundings.refreshing.pop() else { return };

@@ -11,7 +11,8 @@ use crate::test::locate_redis;
 /// each subscriber got it once and in order, or was told of a gap.
 ///
 /// Says how it goes every half minute. Fails, with the evidence, when an event was lost in silence, came twice or out of
-/// order, or when a hub's memory, descriptors or threads grow. What is promised is in docs/delivery.md, what is checked in
+/// order, when a hub ends by itself or panics, when its memory, descriptors, threads or tasks grow, or when too little
+/// happened to show anything. What is promised is in docs/delivery.md, what is checked in
 /// docs/reliability.md.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -36,6 +37,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let programs = cargo::target_folder(&root)?.join("debug");
     let mut soak = Command::new(programs.join("alk-pubsub-soak"));
     soak.arg("--hub").arg(programs.join("alk-hub")).args(["--minutes", &args.minutes.to_string()]);
+    soak.arg("--logs").arg(cargo::target_folder(&root)?.join("soak"));
     if let Some(seed) = args.seed {
         soak.args(["--seed", &seed.to_string()]);
     }

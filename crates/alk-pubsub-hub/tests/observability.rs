@@ -141,6 +141,8 @@ async fn metrics_and_stats_say_the_same() {
     }
     // And they are what happened.
     assert_eq!(stats["events"]["published"], 320);
+    // Of the spokes, the stream, and who asked.
+    assert!(stats["tasks"].as_u64().unwrap() >= 5, "{stats}");
     assert_eq!(stats["events"]["delivered"], 320 + 300 + 320);
     assert_eq!((&stats["websocket"]["events_out"], &stats["sse"]["events_out"]), (&json!(620), &json!(320)));
     assert_eq!(stats["websocket"]["refused"]["bad_topic"], 2);

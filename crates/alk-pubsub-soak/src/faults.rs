@@ -44,6 +44,7 @@ pub(crate) async fn hubs(world: World, killed: Arc<Killed>, until: [Instant; 2])
             continue;
         }
         let hub = &world.hubs[which];
+        world.look_after(hub).await;
         hub.kill().await;
         killed.hubs[which].fetch_add(1, Ordering::Relaxed);
         sleep(between(&mut random, 0, 3000)).await;

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// Types, and ids of each.
-const TYPES: usize = 10;
-const IDS: usize = 20;
+use crate::topics;
+
+/// Behind the reason of a gap that says how many events are missing.
+pub(crate) const COUNTED: &str = ", counted";
 
 /// All topics with all events of each, numbered from 0, and what is counted.
 pub(crate) struct Ledger {
@@ -16,8 +17,7 @@ pub(crate) struct Ledger {
     pub(crate) counted: Counted,
     violations: Mutex<Vec<String>>,
     gaps: Mutex<BTreeMap<String, u64>>,
-    /// No server was killed for so long that a gap has no excuse.
-    pub(crate) calm: AtomicBool,
+    calm: AtomicBool,
 }
 
 /// What happened in numbers.
@@ -28,10 +28,46 @@ pub(crate) struct Counted {
     pub(crate) delivered: AtomicU64,
     /// Events that a subscriber was owed and a gap stood for.
     pub(crate) in_gaps: AtomicU64,
+    /// How often a gap said how many events are missing, and it was looked whether that is so.
+    pub(crate) accounted: AtomicU64,
     pub(crate) subscriptions: AtomicU64,
-    /// Subscriptions that stayed until they had all that they were owed.
-    pub(crate) settled: AtomicU64,
+    /// Subscriptions that got something and stayed until they had all that they were owed, by who had them, and those of them to everything.
+    pub(crate) settled: [AtomicU64; Kind::ALL.len()],
+    pub(crate) settled_everything: AtomicU64,
     pub(crate) refused: AtomicU64,
+}
+
+/// Who subscribes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Spoke,
+    Stream,
+    /// One that reads more slowly than events come, and has nothing but one subscription.
+    SlowSpoke,
+    SlowStream,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 4] = [Self::Spoke, Self::Stream, Self::SlowSpoke, Self::SlowStream];
+
+    /// Whether it loses events though all is well with the servers.
+    pub(crate) fn is_slow(self) -> bool {
+        matches!(self, Kind::SlowSpoke | Kind::SlowStream)
+    }
+
+    /// Whether a number of missing events that it is told is about this subscription and no other.
+    pub(crate) fn is_alone(self) -> bool {
+        self != Kind::Spoke
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Kind::Spoke => "spokes",
+            Kind::Stream => "streams",
+            Kind::SlowSpoke => "slow spokes",
+            Kind::SlowStream => "slow streams",
+        }
+    }
 }
 
 /// One event.
@@ -54,7 +90,7 @@ pub(crate) enum Fate {
 impl Ledger {
     pub(crate) fn new() -> Self {
         Self {
-            topics: (0..TYPES * IDS).map(|_| Mutex::default()).collect(),
+            topics: (0..topics::ALL).map(|_| Mutex::default()).collect(),
             started: Instant::now(),
             counted: Counted::default(),
             violations: Mutex::default(),
@@ -63,30 +99,18 @@ impl Ledger {
         }
     }
 
-    pub(crate) fn topics(&self) -> usize {
-        self.topics.len()
-    }
-
-    /// Type and id of a topic.
-    pub(crate) fn name(topic: usize) -> (String, String) {
-        (format!("soak.{}", topic / IDS), (topic % IDS).to_string())
-    }
-
-    /// The topic of this type and id.
-    pub(crate) fn find(event_type: &str, id: &str) -> Option<usize> {
-        let event_type: usize = event_type.strip_prefix("soak.")?.parse().ok()?;
-        let id: usize = id.parse().ok()?;
-        (event_type < TYPES && id < IDS).then_some(event_type * IDS + id)
-    }
-
-    /// The topics of the type that a topic is of.
-    pub(crate) fn siblings(topic: usize) -> std::ops::Range<usize> {
-        let first = topic / IDS * IDS;
-        first..first + IDS
+    /// Whether no server was killed for so long that nothing may go wrong any more.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.calm.load(Ordering::Acquire)
     }
 
     pub(crate) fn now(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// From now on nothing may go wrong.
+    pub(crate) fn calm_down(&self) {
+        self.calm.store(true, Ordering::Release);
     }
 
     /// A publish begins: the number of its event.
@@ -111,12 +135,21 @@ impl Ledger {
         self.topics[topic].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn gap(&self, reason: &str) {
-        let mut gaps = self.gaps.lock().unwrap_or_else(PoisonError::into_inner);
-        *gaps.entry(reason.to_owned()).or_default() += 1;
+    /// A subscription was refused, which was asked for in the calm or before.
+    pub(crate) fn refused(&self, who: &str, is_calm: bool, why: &str) {
+        add(&self.counted.refused, 1);
+        if is_calm {
+            self.violated(format!("{who} was refused in the calm: {why}"));
+        }
     }
 
-    /// How many gaps there were of each reason.
+    pub(crate) fn gap(&self, reason: &str, missing: Option<u64>) {
+        let mut gaps = self.gaps.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = if missing.is_some() { COUNTED } else { "" };
+        *gaps.entry(format!("{reason}{known}")).or_default() += 1;
+    }
+
+    /// How many gaps there were of each reason, those that say how many events are missing apart.
     pub(crate) fn gaps(&self) -> BTreeMap<String, u64> {
         self.gaps.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -133,21 +166,4 @@ impl Ledger {
 
 pub(crate) fn add(counter: &AtomicU64, number: u64) {
     counter.fetch_add(number, Ordering::Relaxed);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Ledger;
-
-    #[test]
-    fn a_topic_is_found_by_its_name() {
-        let ledger = Ledger::new();
-        for topic in 0..ledger.topics() {
-            let (event_type, id) = Ledger::name(topic);
-            assert_eq!(Ledger::find(&event_type, &id), Some(topic));
-            assert!(Ledger::siblings(topic).contains(&topic));
-        }
-        assert_eq!(Ledger::find("soak.99", "0"), None);
-        assert_eq!(Ledger::find("soak.0", "99"), None);
-    }
 }

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::response::IntoResponse;
 use http::header;
 use serde::Serialize;
+use tokio::runtime::Handle;
 
 use crate::auth::Admin;
 use crate::serve::{Hub, Readiness, name};
@@ -18,6 +19,8 @@ const MOST_TOPICS: usize = 100;
 pub(super) struct Snapshot {
     pub(super) version: &'static str,
     pub(super) uptime_seconds: u64,
+    /// Of the runtime that serves it.
+    tasks: usize,
     state: &'static str,
     pub(super) upstream: Upstream,
     pub(super) connections: Connections,
@@ -123,6 +126,7 @@ impl Snapshot {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             uptime_seconds: hub.started.elapsed().as_secs(),
+            tasks: Handle::try_current().map_or(0, |runtime| runtime.metrics().num_alive_tasks()),
             state: hub.readiness().as_str(),
             upstream: Upstream {
                 kind: hub.upstream.kind(),

@@ -65,8 +65,13 @@ impl Frame {
         Self::decode_if(wire, frame, last, |_| true)
     }
 
-    /// Reads a frame that a spoke has sent: what only a hub may send is refused whatever its payload is.
-    pub(crate) fn decode_from_spoke(wire: Wire, frame: &[u8]) -> Result<Self, Refusal> {
+    /// As [`decode`](Self::decode), of a frame that a spoke has sent: what only a hub may send is refused, and its payload
+    /// is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// What to answer to a frame that is none, or not for a hub.
+    pub fn decode_from_spoke(wire: Wire, frame: &[u8]) -> Result<Self, Refusal> {
         Self::decode_if(wire, frame, &mut None, |control_type| !NOT_FOR_HUBS.contains(&control_type))
     }
 

@@ -22,6 +22,11 @@ pub(crate) struct Cursor {
     chunk: Option<Arc<Chunk>>,
     position: u64,
     position_bytes: u64,
+    /// Up to here entries are written and may be seen, whatever was appended since. Only known of a reader that publishers wait
+    /// for: another one may be made to skip entries at any time.
+    seen: u64,
+    /// Whether some of the entries up to there may have bytes.
+    bytes_seen: bool,
     bounds: Bounds,
     reader: Reader,
     /// The subscription ended by its own policy.
@@ -77,6 +82,8 @@ impl Cursor {
             chunk: None,
             position: state.tail(),
             position_bytes: state.tail_bytes(),
+            seen: 0,
+            bytes_seen: false,
             bounds: kept,
             reader,
             ended: false,
@@ -100,6 +107,7 @@ impl Cursor {
         self.ending = Some(ending);
     }
 
+    #[inline]
     fn is_at_its_end(&self) -> bool {
         self.ending.as_ref().is_some_and(|ending| self.position >= ending.end())
     }
@@ -147,22 +155,33 @@ impl Cursor {
     /// The next event where it is an event, in the chunk that is read already, and within the bounds.
     #[inline]
     fn next_at_hand(&mut self) -> Option<Event> {
-        let lag = self.log.tail() - self.position;
-        let bytes = self.log.tail_bytes() - self.position_bytes;
-        if lag > self.bounds.events || (bytes > self.bounds.bytes && lag > 1) || self.is_special() {
+        if (self.position >= self.seen && !self.look_ahead()) || self.is_special() {
             return None;
         }
         let Entry::Event(event) = self.chunk.as_ref()?.get(self.position)? else { return None };
-        if lag == 0 {
-            // Written, but the lock is still held.
-            return None;
-        }
         let event = event.clone();
-        if bytes > 0 {
+        if self.bytes_seen {
             self.position_bytes += event.encoded_len() as u64;
         }
         self.advance(1);
         Some(event)
+    }
+
+    /// Looks at the tail, where publishers write. Whether there is an entry at the position that may be seen.
+    #[inline]
+    fn look_ahead(&mut self) -> bool {
+        let tail = self.log.tail();
+        let lag = tail - self.position;
+        let bytes = self.log.tail_bytes() - self.position_bytes;
+        // Where there is no lag an entry may be written, but the lock is still held.
+        if lag == 0 || lag > self.bounds.events || (bytes > self.bounds.bytes && lag > 1) {
+            return false;
+        }
+        self.bytes_seen = bytes > 0;
+        if self.progress.is_some() {
+            self.seen = tail;
+        }
+        true
     }
 
     fn next_beyond(&mut self) -> Next {
@@ -191,7 +210,7 @@ impl Cursor {
     /// Whether something else than the entry at the position may come next.
     #[inline]
     fn is_special(&self) -> bool {
-        self.ended || !self.gaps.is_empty() || self.ending.is_some()
+        self.ended || !self.gaps.is_empty() || self.is_at_its_end()
     }
 
     /// Takes the frames of the next events, of as many as are encoded together.

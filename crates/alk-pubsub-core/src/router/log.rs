@@ -129,6 +129,7 @@ impl Log {
     }
 
     /// Appends under the lock that `state` is; what is to be done without it is left in `after`.
+    #[inline]
     pub(super) fn append(self: &Arc<Self>, state: &mut State, entry: Entry, after: &mut After) {
         if state.closed {
             // Who was told of the end hears nothing more.
@@ -139,16 +140,18 @@ impl Log {
                 queue.push(&entry, after);
             }
             if rare.listeners.want_to_run() {
-                after.listeners.push(self.clone());
+                after.run_listeners_later(self.clone());
             }
         }
         if let Entry::Gap(gap) = &entry {
-            let front = state.window.front(state.end);
-            state.marks.add(state.end.position, **gap, front, state.window.has_strays());
+            state.mark(**gap);
         }
         let bytes = entry.encoded_len();
+        if state.needs_chunk() {
+            state.begin_chunk(after);
+        }
         let position = state.end.position;
-        if let Some(chunk) = state.chunk_for_append(after) {
+        if let Some(chunk) = state.window.back() {
             chunk.set(position, entry);
         }
         state.end.position += 1;
@@ -175,7 +178,7 @@ impl Log {
             }
             rare.blocking.wake_publishers(&mut after.wakes);
             if rare.listeners.want_to_run() {
-                after.listeners.push(self.clone());
+                after.run_listeners_later(self.clone());
             }
         }
     }
@@ -306,23 +309,37 @@ impl State {
         self.marks.skip(from, to, gaps_before)
     }
 
-    /// The chunk that the next entry goes to; there is always one.
-    fn chunk_for_append(&mut self, after: &mut After) -> Option<&Arc<Chunk>> {
+    #[cold]
+    fn mark(&mut self, gap: Gap) {
+        let front = self.window.front(self.end);
+        self.marks.add(self.end.position, gap, front, self.window.has_strays());
+    }
+
+    /// Whether the next entry goes to a new chunk.
+    #[inline]
+    fn needs_chunk(&self) -> bool {
+        self.window.back().is_none_or(|chunk| self.is_full(chunk) || self.is_heavy(chunk))
+    }
+
+    fn is_full(&self, chunk: &Chunk) -> bool {
+        self.end.position - chunk.start >= chunk.slots() as u64
+    }
+
+    fn is_heavy(&self, chunk: &Chunk) -> bool {
+        self.end.bytes - chunk.start_bytes >= CHUNK_BYTES
+    }
+
+    #[inline(never)]
+    fn begin_chunk(&mut self, after: &mut After) {
         let slots = match self.window.back() {
-            None => Some(FIRST_SLOTS),
-            Some(chunk) => {
-                let full = self.end.position - chunk.start >= chunk.slots() as u64;
-                let heavy = self.end.bytes - chunk.start_bytes >= CHUNK_BYTES;
-                (full || heavy).then(|| {
-                    let most = if self.parked.all() { CALM_SLOTS } else { MOST_SLOTS };
-                    if full { (chunk.slots() * 2).min(most) } else { chunk.slots() }
-                })
+            None => FIRST_SLOTS,
+            Some(chunk) if self.is_full(chunk) => {
+                let most = if self.parked.all() { CALM_SLOTS } else { MOST_SLOTS };
+                (chunk.slots() * 2).min(most)
             }
+            Some(chunk) => chunk.slots(),
         };
-        if let Some(slots) = slots {
-            self.window.begin_chunk(slots, self.end, after);
-        }
-        self.window.back()
+        self.window.begin_chunk(slots, self.end, after);
     }
 }
 

@@ -76,10 +76,16 @@ impl Parked {
         self.listed.len() + self.free.len() >= self.places.len()
     }
 
+    #[inline]
     pub(super) fn take(&mut self, wakes: &mut Wakes) {
+        if !self.listed.is_empty() {
+            self.take_listed(wakes);
+        }
+    }
+
+    fn take_listed(&mut self, wakes: &mut Wakes) {
         match self.listed.as_slice() {
-            [] => return,
-            [_] => {}
+            [] | [_] => {}
             many => {
                 if let Wakes::None = wakes {
                     *wakes = Wakes::Many(Vec::with_capacity(many.len()));

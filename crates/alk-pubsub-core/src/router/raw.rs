@@ -278,6 +278,7 @@ impl RawSubscription {
     }
 
     /// Counts a gap that the subscriber sees.
+    #[cold]
     pub(crate) fn count(&mut self, gap: Gap) {
         let missed = gap.missed().unwrap_or(0);
         self.missed += missed;

@@ -9,7 +9,7 @@ use super::gaps::{Delivery, WithGaps};
 use super::receive::{Recv, RecvMany, TryRecvError};
 use crate::envelope::EventEnvelope;
 use crate::error::Error;
-use crate::event::Payload;
+use crate::event::{Event, Payload};
 use crate::gap::{Gap, GapReason};
 use crate::name::Interest;
 use crate::router::{Item, RawSubscription};
@@ -130,12 +130,14 @@ impl<P: Payload> Subscription<P> {
         Poll::Ready(item.map(|item| self.decode(item)))
     }
 
+    #[inline]
     pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<EventEnvelope<P>>> {
         loop {
             match ready!(self.raw.poll_next(cx)) {
                 None => return Poll::Ready(None),
-                Some(item) => {
-                    if let Delivery::Event(event) = self.decode(item) {
+                Some(Item::Gap(_)) => {}
+                Some(Item::Event(event)) => {
+                    if let Delivery::Event(event) = self.decode_event(event) {
                         return Poll::Ready(Some(event));
                     }
                 }
@@ -150,26 +152,39 @@ impl<P: Payload> Subscription<P> {
     fn decode(&mut self, item: Item) -> Delivery<P> {
         match item {
             Item::Gap(gap) => Delivery::Gap(gap),
-            Item::Event(event) => match event.into_envelope() {
-                Ok(event) => {
-                    if self.undecodable > 0 {
-                        tracing::warn!(interest = %self.interest(), events = self.undecodable, "undecodable events have ended");
-                        self.undecodable = 0;
-                    }
-                    Delivery::Event(event)
-                }
-                Err(error) => {
-                    let gap = Gap::new(GapReason::Undecodable, Some(1));
-                    self.raw.count(gap);
-                    if self.undecodable == 0 {
-                        let cause = std::error::Error::source(&error).map(ToString::to_string);
-                        tracing::warn!(interest = %self.interest(), %error, cause, "an event cannot be decoded");
-                    }
-                    self.undecodable += 1;
-                    Delivery::Gap(gap)
-                }
-            },
+            Item::Event(event) => self.decode_event(event),
         }
+    }
+
+    #[inline]
+    fn decode_event(&mut self, event: Event) -> Delivery<P> {
+        match event.into_envelope() {
+            Ok(event) => {
+                if self.undecodable > 0 {
+                    self.decodable_again();
+                }
+                Delivery::Event(event)
+            }
+            Err(error) => Delivery::Gap(self.undecodable(&error)),
+        }
+    }
+
+    #[cold]
+    fn decodable_again(&mut self) {
+        tracing::warn!(interest = %self.interest(), events = self.undecodable, "undecodable events have ended");
+        self.undecodable = 0;
+    }
+
+    #[cold]
+    fn undecodable(&mut self, error: &Error) -> Gap {
+        let gap = Gap::new(GapReason::Undecodable, Some(1));
+        self.raw.count(gap);
+        if self.undecodable == 0 {
+            let cause = std::error::Error::source(error).map(ToString::to_string);
+            tracing::warn!(interest = %self.interest(), %error, cause, "an event cannot be decoded");
+        }
+        self.undecodable += 1;
+        gap
     }
 }
 

@@ -48,7 +48,6 @@ pub(crate) struct State {
     end: End,
     window: Window,
     pub(super) parked: Parked,
-    marks: Marks,
     pub(super) closed: bool,
     /// Readers and listeners of any kind.
     pub(super) members: u32,
@@ -82,6 +81,7 @@ pub(super) struct Rare {
     pub(super) latest: Vec<Arc<LatestQueue>>,
     pub(super) listeners: Listeners,
     pub(super) blocking: Blocking,
+    marks: Marks,
     /// Why it was closed, if not by its owner.
     why: Option<Error>,
 }
@@ -301,18 +301,21 @@ impl State {
 
     /// How many gaps were appended so far.
     pub(super) fn gaps(&self) -> u64 {
-        self.marks.gaps()
+        self.rare.as_ref().map_or(0, |rare| rare.marks.gaps())
     }
 
     /// See [`Marks::skip`].
     pub(super) fn skip(&self, from: u64, to: u64, gaps_before: u64) -> Skipped {
-        self.marks.skip(from, to, gaps_before)
+        match &self.rare {
+            Some(rare) => rare.marks.skip(from, to, gaps_before),
+            None => Marks::default().skip(from, to, gaps_before),
+        }
     }
 
     #[cold]
     fn mark(&mut self, gap: Gap) {
-        let front = self.window.front(self.end);
-        self.marks.add(self.end.position, gap, front, self.window.has_strays());
+        let (end, front, strays) = (self.end, self.window.front(self.end), self.window.has_strays());
+        self.rare().marks.add(end.position, gap, front, strays);
     }
 
     /// Whether the next entry goes to a new chunk.

@@ -40,8 +40,6 @@ use crate::router::{Item, RawSubscription};
 #[must_use = "dropping a subscription unsubscribes"]
 pub struct Subscription<P> {
     raw: RawSubscription,
-    /// What stands in the way of a [`Gap`] becoming part of the next of the same kind.
-    undecodable: u64,
     payload: PhantomData<fn() -> P>,
 }
 
@@ -160,7 +158,7 @@ impl<P: Payload> Subscription<P> {
     fn decode_event(&mut self, event: Event) -> Delivery<P> {
         match event.into_envelope() {
             Ok(event) => {
-                if self.undecodable > 0 {
+                if self.raw.undecodable() > 0 {
                     self.decodable_again();
                 }
                 Delivery::Event(event)
@@ -171,19 +169,20 @@ impl<P: Payload> Subscription<P> {
 
     #[cold]
     fn decodable_again(&mut self) {
-        tracing::warn!(interest = %self.interest(), events = self.undecodable, "undecodable events have ended");
-        self.undecodable = 0;
+        tracing::warn!(interest = %self.interest(), events = self.raw.undecodable(), "undecodable events have ended");
+        self.raw.set_undecodable(0);
     }
 
     #[cold]
     fn undecodable(&mut self, error: &Error) -> Gap {
         let gap = Gap::new(GapReason::Undecodable, Some(1));
         self.raw.count(gap);
-        if self.undecodable == 0 {
+        let before = self.raw.undecodable();
+        if before == 0 {
             let cause = std::error::Error::source(error).map(ToString::to_string);
             tracing::warn!(interest = %self.interest(), %error, cause, "an event cannot be decoded");
         }
-        self.undecodable += 1;
+        self.raw.set_undecodable(before + 1);
         gap
     }
 }
@@ -191,7 +190,7 @@ impl<P: Payload> Subscription<P> {
 /// Decodes what a raw subscription brings.
 impl<P: Payload> From<RawSubscription> for Subscription<P> {
     fn from(raw: RawSubscription) -> Self {
-        Self { raw, undecodable: 0, payload: PhantomData }
+        Self { raw, payload: PhantomData }
     }
 }
 

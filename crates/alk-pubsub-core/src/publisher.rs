@@ -129,7 +129,9 @@ pub(crate) fn try_publish<P: Payload>(
     published
 }
 
-#[inline]
+// Otherwise the topic is copied from place to place, which costs as much as looking up who listens.
+#[allow(clippy::inline_always, reason = "see above")]
+#[inline(always)]
 fn event<P: Payload>(trace: Option<&dyn TraceContext>, topic: Topic, payload: P) -> Event {
     match trace.and_then(TraceContext::current) {
         None => Event::new(topic, payload),

@@ -243,48 +243,40 @@ impl Router {
         let topic = event.topic();
         let hash = topic.hash_code();
         let shard = inner.shard(hash);
-        let (receivers, left) = {
-            let topics = shard.logs.read();
-            let types = inner.types.read_any();
-            let everything = inner.everything.read_any();
+        let topics = shard.logs.read();
+        let types = inner.types.read_any();
+        let everything = inner.everything.read_any();
 
-            let of_topic = if scope.topic { topics.find(hash, |log| log.is_topic(topic)) } else { None };
-            let of_topic = match of_topic {
-                Some(log) => match lock(log, &room) {
-                    Some(locked) => Some(locked),
-                    None => return Err(Full { event, log: log.clone() }),
-                },
-                None => None,
+        let of_topic = if scope.topic { topics.find(hash, |log| log.is_topic(topic)) } else { None };
+        // Nothing is woken, run or dropped while a lock is held.
+        if types.is_none() && everything.is_none() {
+            // Mostly that is so, and then there is one log or none.
+            let Some(log) = of_topic else {
+                shard.unheard.fetch_add(1, Ordering::Relaxed);
+                return Ok(0);
             };
-            if types.is_none() && everything.is_none() {
-                // Mostly that is so, and then there is one log or none.
-                match of_topic {
-                    Some(locked) => (inner.put(locked, event, 1, inner.sample().as_ref(), &mut after), None),
-                    None => {
-                        shard.unheard.fetch_add(1, Ordering::Relaxed);
-                        (0, Some(event))
-                    }
+            let Some(locked) = lock(log, &room) else { return Err(Full { event, log: log.clone() }) };
+            let receivers = inner.put(locked, event, 1, inner.sample().as_ref(), &mut after);
+            drop(topics);
+            after.run();
+            return Ok(receivers);
+        }
+        let of_type = types.as_ref().filter(|_| scope.event_type).and_then(|types| {
+            let event_type = topic.event_type();
+            types.find(event_type.hash_code(), |log| log.is_type(event_type))
+        });
+        let of_all = everything.as_ref().filter(|_| scope.everything).and_then(|all| all.iter().next());
+        let mut logs = [None, None, None];
+        for (log, place) in [of_topic, of_type, of_all].into_iter().zip(&mut logs) {
+            if let Some(log) = log {
+                *place = lock(log, &room);
+                if place.is_none() {
+                    return Err(Full { event, log: log.clone() });
                 }
-            } else {
-                let of_type = types.as_ref().filter(|_| scope.event_type).and_then(|types| {
-                    let event_type = topic.event_type();
-                    types.find(event_type.hash_code(), |log| log.is_type(event_type))
-                });
-                let of_all =
-                    everything.as_ref().filter(|_| scope.everything).and_then(|all| all.iter().next());
-                let mut logs = [of_topic, None, None];
-                for (log, place) in [of_type, of_all].into_iter().zip(&mut logs[1..]) {
-                    if let Some(log) = log {
-                        *place = lock(log, &room);
-                        if place.is_none() {
-                            return Err(Full { event, log: log.clone() });
-                        }
-                    }
-                }
-                inner.put_in_all(logs, event, shard, &mut after)
             }
-        };
-        // Here, where no lock is held.
+        }
+        let (receivers, left) = inner.put_in_all(logs, event, shard, &mut after);
+        drop((everything, types, topics));
         drop(left);
         after.run();
         Ok(receivers)

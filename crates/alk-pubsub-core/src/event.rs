@@ -361,15 +361,18 @@ impl Event {
     }
 
     /// As [`decode`](Self::decode), without another reference where the event was published as a `P`.
+    #[inline]
     pub(crate) fn into_envelope<P: Payload>(self) -> Result<EventEnvelope<P>, Error> {
         let any: &dyn Any = &*self.0;
         if any.is::<Typed<P>>() {
             let any: Arc<dyn Any + Send + Sync> = self.0;
-            return any
-                .downcast()
-                .map(EventEnvelope::from_typed)
-                .map_err(|_| Error::new(ErrorKind::Decode, "the payload is of another type"));
+            return any.downcast().map(EventEnvelope::from_typed).map_err(|_| of_another_type());
         }
+        self.decode_once()
+    }
+
+    #[inline(never)]
+    fn decode_once<P: Payload>(&self) -> Result<EventEnvelope<P>, Error> {
         let payload = TypeId::of::<P>();
         let decode =
             || Decoded { payload, event: self.decode_uncached::<P>().map(|typed| Arc::new(typed) as _) };
@@ -378,9 +381,7 @@ impl Event {
             _ => self.0.caches().decoded(payload, decode),
         };
         let typed = decoded.event?.downcast();
-        typed
-            .map(EventEnvelope::from_typed)
-            .map_err(|_| Error::new(ErrorKind::Decode, "the payload is of another type"))
+        typed.map(EventEnvelope::from_typed).map_err(|_| of_another_type())
     }
 
     fn decode_uncached<P: Payload>(&self) -> Result<Typed<P>, Error> {
@@ -399,6 +400,11 @@ impl Event {
     pub(crate) fn from_typed<P: Payload>(typed: Arc<Typed<P>>) -> Self {
         Self(typed)
     }
+}
+
+#[cold]
+fn of_another_type() -> Error {
+    Error::new(ErrorKind::Decode, "the payload is of another type")
 }
 
 impl fmt::Debug for Event {

@@ -64,7 +64,15 @@ impl<P: Payload> Publisher<P> {
     ///
     /// Dropped before it resolved, the event is or is not published.
     pub async fn publish(&self, payload: P) -> Result<Published, Error> {
-        publish(&*self.target, self.trace.as_deref(), self.topic.clone(), payload).await
+        let (target, trace) = (&*self.target, self.trace.as_deref());
+        if spans::are_heard() {
+            return Box::pin(publish_in_span(target, trace, self.topic.clone(), payload)).await;
+        }
+        let dispatched = target.dispatch_event(event(trace, self.topic.clone(), payload));
+        match dispatched.try_ready() {
+            Ok(published) => published,
+            Err(waiting) => waiting.await,
+        }
     }
 
     /// Publishes an event without waiting for anything.
@@ -78,6 +86,22 @@ impl<P: Payload> Publisher<P> {
 }
 
 pub(crate) async fn publish<P: Payload>(
+    target: &dyn EventTarget,
+    trace: Option<&dyn TraceContext>,
+    topic: Topic,
+    payload: P,
+) -> Result<Published, Error> {
+    if spans::are_heard() {
+        return Box::pin(publish_in_span(target, trace, topic, payload)).await;
+    }
+    let dispatched = target.dispatch_event(event(trace, topic, payload));
+    match dispatched.try_ready() {
+        Ok(published) => published,
+        Err(waiting) => waiting.await,
+    }
+}
+
+async fn publish_in_span<P: Payload>(
     target: &dyn EventTarget,
     trace: Option<&dyn TraceContext>,
     topic: Topic,
@@ -101,12 +125,18 @@ pub(crate) fn try_publish<P: Payload>(
     topic: Topic,
     payload: P,
 ) -> Result<Published, Error> {
+    if !spans::are_heard() {
+        return target.try_dispatch_event(event(trace, topic, payload));
+    }
     let span = spans::publish(&topic);
     let published = span.in_scope(|| target.try_dispatch_event(event(trace, topic, payload)));
     spans::published(&span, &published);
     published
 }
 
+// Otherwise the topic is copied from place to place, which costs as much as looking up who listens.
+#[allow(clippy::inline_always, reason = "see above")]
+#[inline(always)]
 fn event<P: Payload>(trace: Option<&dyn TraceContext>, topic: Topic, payload: P) -> Event {
     match trace.and_then(TraceContext::current) {
         None => Event::new(topic, payload),

@@ -109,6 +109,10 @@ impl<U: Upstream> Registry for Shared<U> {
     fn settle(&self) {
         self.router.settle();
     }
+
+    fn delivers_copies(&self) -> bool {
+        self.upstream.delivers_copies()
+    }
 }
 
 impl<U: Upstream> RemoveListener for Shared<U> {
@@ -188,10 +192,7 @@ impl<U: Upstream> EventTarget for RoutedEventTarget<U> {
         let entered = shared.router.enter(
             &interest,
             || shared.upstream.interest_added(&interest),
-            |log, state| {
-                let subscription = RawSubscription::join(log, state, bounds, shared.clone());
-                subscription.of_copies(shared.upstream.delivers_copies())
-            },
+            |log, state| RawSubscription::join(log, state, bounds, shared.clone()),
         );
         match entered {
             Ok(subscription) => self.confirmed(&interest, subscription, RawSubscription::ended_by),

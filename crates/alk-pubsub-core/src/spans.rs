@@ -3,7 +3,8 @@
 //! `otel.name` and `otel.kind` are what tracing-opentelemetry makes a span's name and kind of. Where nobody listens to spans
 //! of this level a span costs one look at a static, and none of its fields is worked out.
 
-use tracing::{Span, debug_span, field};
+use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
+use tracing::{Level, Span, debug_span, field};
 
 use crate::error::Error;
 use crate::event::Event;
@@ -11,6 +12,12 @@ use crate::name::Topic;
 use crate::target::Published;
 
 const SYSTEM: &str = "alk-pubsub";
+
+/// Whether anybody listens to spans of their level: if not, nothing is to be done about them.
+#[inline]
+pub(crate) fn are_heard() -> bool {
+    Level::DEBUG <= STATIC_MAX_LEVEL && Level::DEBUG <= LevelFilter::current()
+}
 
 /// Of a publisher, from its call until the transport has the event.
 pub(crate) fn publish(topic: &Topic) -> Span {

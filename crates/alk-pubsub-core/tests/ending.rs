@@ -266,6 +266,29 @@ async fn a_subscription_is_ended_from_outside() {
     }
 }
 
+/// A reader that publishers wait for has looked ahead when it is ended.
+#[tokio::test]
+async fn who_has_begun_to_read_is_ended_at_the_same_place() {
+    let target = InProcessEventTarget::in_process();
+    let bounds = Bounds::default().overflow(Overflow::Block);
+    let mut raw = target.subscribe_raw(interest("a:1"), bounds).await.unwrap();
+    let handle = raw.end_handle();
+    let mut ended = Subscription::<Value>::from(raw);
+    for number in 0..4 {
+        target.dispatch_event(event("a:1", number)).await.unwrap();
+    }
+    assert_eq!(within(ended.recv()).await.unwrap().payload(), &json!(0));
+    for number in 4..6 {
+        target.dispatch_event(event("a:1", number)).await.unwrap();
+    }
+    handle.end();
+    target.dispatch_event(event("a:1", 6)).await.unwrap();
+    for number in 1..6 {
+        assert_eq!(within(ended.recv()).await.unwrap().payload(), &json!(number));
+    }
+    assert!(within(ended.recv()).await.is_none());
+}
+
 #[tokio::test]
 async fn who_waits_is_told_that_a_subscription_was_ended() {
     let target = InProcessEventTarget::in_process();

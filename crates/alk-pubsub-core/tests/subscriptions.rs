@@ -267,3 +267,10 @@ async fn an_event_map_can_be_written_by_hand() {
     assert_eq!(of_five.recv().await.unwrap().into_payload(), "five");
     assert_eq!(pubsub.target().interests(9).len(), 1);
 }
+
+/// There may be very many.
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn a_subscription_is_small() {
+    assert!(size_of::<alk_pubsub_core::Subscription<Value>>() <= 112);
+}

@@ -11,11 +11,15 @@ use super::wake::{Wake, Wakes};
 #[derive(Default)]
 pub(crate) struct After {
     pub(super) wakes: Wakes,
-    pub(super) listeners: Vec<Arc<Log>>,
-    dropped: Vec<Dropped>,
+    /// Mostly nothing.
+    later: Vec<Later>,
 }
 
-/// Only held, to be dropped in time.
+enum Later {
+    RunListeners(Arc<Log>),
+    Drop(#[allow(dead_code, reason = "it is only held, to be dropped in time")] Dropped),
+}
+
 #[allow(dead_code, reason = "what is in it is never read again")]
 pub(super) enum Dropped {
     Chunk(Arc<Chunk>),
@@ -27,12 +31,30 @@ pub(super) enum Dropped {
 
 impl After {
     pub(super) fn drop_later(&mut self, dropped: impl Into<Dropped>) {
-        self.dropped.push(dropped.into());
+        self.later.push(Later::Drop(dropped.into()));
     }
 
+    pub(super) fn run_listeners_later(&mut self, log: Arc<Log>) {
+        self.later.push(Later::RunListeners(log));
+    }
+
+    #[inline]
     pub(crate) fn run(self) {
-        self.wakes.wake();
-        for log in self.listeners {
+        let Self { wakes, later } = self;
+        if let Wakes::One(_) | Wakes::Many(_) = wakes {
+            wakes.wake();
+        }
+        if !later.is_empty() {
+            run_later(later);
+        }
+    }
+}
+
+#[inline(never)]
+fn run_later(later: Vec<Later>) {
+    // What is dropped stays until the listeners have run.
+    for later in &later {
+        if let Later::RunListeners(log) = later {
             log.run_listeners();
         }
     }

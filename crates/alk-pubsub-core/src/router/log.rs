@@ -48,7 +48,6 @@ pub(crate) struct State {
     end: End,
     window: Window,
     pub(super) parked: Parked,
-    marks: Marks,
     pub(super) closed: bool,
     /// Readers and listeners of any kind.
     pub(super) members: u32,
@@ -82,6 +81,7 @@ pub(super) struct Rare {
     pub(super) latest: Vec<Arc<LatestQueue>>,
     pub(super) listeners: Listeners,
     pub(super) blocking: Blocking,
+    marks: Marks,
     /// Why it was closed, if not by its owner.
     why: Option<Error>,
 }
@@ -129,6 +129,7 @@ impl Log {
     }
 
     /// Appends under the lock that `state` is; what is to be done without it is left in `after`.
+    #[inline]
     pub(super) fn append(self: &Arc<Self>, state: &mut State, entry: Entry, after: &mut After) {
         if state.closed {
             // Who was told of the end hears nothing more.
@@ -139,16 +140,18 @@ impl Log {
                 queue.push(&entry, after);
             }
             if rare.listeners.want_to_run() {
-                after.listeners.push(self.clone());
+                after.run_listeners_later(self.clone());
             }
         }
         if let Entry::Gap(gap) = &entry {
-            let front = state.window.front(state.end);
-            state.marks.add(state.end.position, **gap, front, state.window.has_strays());
+            state.mark(**gap);
         }
         let bytes = entry.encoded_len();
+        if state.needs_chunk() {
+            state.begin_chunk(after);
+        }
         let position = state.end.position;
-        if let Some(chunk) = state.chunk_for_append(after) {
+        if let Some(chunk) = state.window.back() {
             chunk.set(position, entry);
         }
         state.end.position += 1;
@@ -175,7 +178,7 @@ impl Log {
             }
             rare.blocking.wake_publishers(&mut after.wakes);
             if rare.listeners.want_to_run() {
-                after.listeners.push(self.clone());
+                after.run_listeners_later(self.clone());
             }
         }
     }
@@ -298,31 +301,48 @@ impl State {
 
     /// How many gaps were appended so far.
     pub(super) fn gaps(&self) -> u64 {
-        self.marks.gaps()
+        self.rare.as_ref().map_or(0, |rare| rare.marks.gaps())
     }
 
     /// See [`Marks::skip`].
     pub(super) fn skip(&self, from: u64, to: u64, gaps_before: u64) -> Skipped {
-        self.marks.skip(from, to, gaps_before)
+        match &self.rare {
+            Some(rare) => rare.marks.skip(from, to, gaps_before),
+            None => Marks::default().skip(from, to, gaps_before),
+        }
     }
 
-    /// The chunk that the next entry goes to; there is always one.
-    fn chunk_for_append(&mut self, after: &mut After) -> Option<&Arc<Chunk>> {
+    #[cold]
+    fn mark(&mut self, gap: Gap) {
+        let (end, front, strays) = (self.end, self.window.front(self.end), self.window.has_strays());
+        self.rare().marks.add(end.position, gap, front, strays);
+    }
+
+    /// Whether the next entry goes to a new chunk.
+    #[inline]
+    fn needs_chunk(&self) -> bool {
+        self.window.back().is_none_or(|chunk| self.is_full(chunk) || self.is_heavy(chunk))
+    }
+
+    fn is_full(&self, chunk: &Chunk) -> bool {
+        self.end.position - chunk.start >= chunk.slots() as u64
+    }
+
+    fn is_heavy(&self, chunk: &Chunk) -> bool {
+        self.end.bytes - chunk.start_bytes >= CHUNK_BYTES
+    }
+
+    #[inline(never)]
+    fn begin_chunk(&mut self, after: &mut After) {
         let slots = match self.window.back() {
-            None => Some(FIRST_SLOTS),
-            Some(chunk) => {
-                let full = self.end.position - chunk.start >= chunk.slots() as u64;
-                let heavy = self.end.bytes - chunk.start_bytes >= CHUNK_BYTES;
-                (full || heavy).then(|| {
-                    let most = if self.parked.all() { CALM_SLOTS } else { MOST_SLOTS };
-                    if full { (chunk.slots() * 2).min(most) } else { chunk.slots() }
-                })
+            None => FIRST_SLOTS,
+            Some(chunk) if self.is_full(chunk) => {
+                let most = if self.parked.all() { CALM_SLOTS } else { MOST_SLOTS };
+                (chunk.slots() * 2).min(most)
             }
+            Some(chunk) => chunk.slots(),
         };
-        if let Some(slots) = slots {
-            self.window.begin_chunk(slots, self.end, after);
-        }
-        self.window.back()
+        self.window.begin_chunk(slots, self.end, after);
     }
 }
 

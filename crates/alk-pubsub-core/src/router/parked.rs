@@ -6,7 +6,9 @@ use super::wake::{Wake, Wakes};
 #[derive(Default)]
 pub(super) struct Parked {
     places: Vec<Place>,
-    free: Vec<u32>,
+    /// How many places are free, and the one that was left last.
+    free: u32,
+    last_free: u32,
     /// Places whose reader may be parked. No place stands here twice.
     listed: Vec<u32>,
 }
@@ -17,6 +19,8 @@ struct Place {
     listed: bool,
     /// Whether the reader is in a chunk.
     in_chunk: bool,
+    /// Of a free place: the one that was left before.
+    next_free: u32,
 }
 
 /// How many readers are parked.
@@ -29,7 +33,10 @@ pub(super) struct ParkedCount {
 
 impl Parked {
     pub(super) fn join(&mut self) -> u32 {
-        if let Some(place) = self.free.pop() {
+        if self.free > 0 {
+            let place = self.last_free;
+            self.free -= 1;
+            self.last_free = self.places[place as usize].next_free;
             return place;
         }
         if self.places.is_empty() {
@@ -42,8 +49,10 @@ impl Parked {
 
     /// What the reader would have been woken with is to be dropped without the lock.
     pub(super) fn leave(&mut self, place: u32) -> Option<Wake> {
-        self.free.push(place);
-        self.places[place as usize].wake.take()
+        let left = &mut self.places[place as usize];
+        left.next_free = std::mem::replace(&mut self.last_free, place);
+        self.free += 1;
+        left.wake.take()
     }
 
     pub(super) fn unpark(&mut self, place: u32) -> Option<Wake> {
@@ -73,13 +82,19 @@ impl Parked {
 
     /// Whether every reader waits, that is, has read all there is.
     pub(super) fn all(&self) -> bool {
-        self.listed.len() + self.free.len() >= self.places.len()
+        self.listed.len() + self.free as usize >= self.places.len()
     }
 
+    #[inline]
     pub(super) fn take(&mut self, wakes: &mut Wakes) {
+        if !self.listed.is_empty() {
+            self.take_listed(wakes);
+        }
+    }
+
+    fn take_listed(&mut self, wakes: &mut Wakes) {
         match self.listed.as_slice() {
-            [] => return,
-            [_] => {}
+            [] | [_] => {}
             many => {
                 if let Wakes::None = wakes {
                     *wakes = Wakes::Many(Vec::with_capacity(many.len()));

@@ -29,6 +29,10 @@ impl Registry for Private {
     }
 
     fn count_gap(&self, _: Gap) {}
+
+    fn delivers_copies(&self) -> bool {
+        true
+    }
 }
 
 /// Appends what it hears.
@@ -74,7 +78,7 @@ pub(crate) fn subscribe_by_listener<T: EventTarget + ?Sized>(
     let log = Arc::new(Log::new(interest.clone()));
     let owner = Arc::new(Private { guard: Mutex::new(None) });
     let source = RawSubscription::source(&log, &mut log.lock(), bounds);
-    let subscription = RawSubscription::new(source, log.clone(), owner.clone(), bounds).of_copies(true);
+    let subscription = RawSubscription::new(source, owner.clone());
     let added = target.add_event_listener(interest, Arc::new(Feeder(log)));
     added.map(move |added| {
         *owner.guard.lock() = Some(added?);

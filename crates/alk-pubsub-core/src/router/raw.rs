@@ -22,23 +22,33 @@ use crate::name::Interest;
 /// [`Feed`](crate::Feed). Dropping it unsubscribes, at once and from anywhere.
 pub struct RawSubscription {
     source: Source,
-    log: Arc<Log>,
     owner: Arc<dyn Registry>,
+    losses: Option<Box<Losses>>,
+}
+
+/// What a subscription has missed, if it has.
+#[derive(Default)]
+struct Losses {
     missed: u64,
     /// What was missed since the last event, for the log.
     losing: u64,
-    bounds: Bounds,
-    /// There if it can be ended from outside.
-    ending: Option<Arc<Ending>>,
-    /// Whether other subscriptions get copies of its events, each at a time of its own.
-    copies: bool,
+    /// What stands in the way of a [`Gap`] becoming part of the next of the same kind.
+    undecodable: u64,
 }
 
 pub(crate) enum Source {
     Cursor(Cursor),
-    Latest(Arc<LatestQueue>),
+    Latest(Arc<LatestQueue>, Beside),
     /// Reads nothing and only keeps the interest, see [`RawSubscription::hold`].
-    Held,
+    Held(Beside),
+}
+
+/// What a cursor knows itself.
+pub(crate) struct Beside {
+    log: Arc<Log>,
+    bounds: Bounds,
+    /// There if it can be ended from outside.
+    ending: Option<Arc<Ending>>,
 }
 
 /// Whoever has the table that a subscription stands in.
@@ -49,6 +59,11 @@ pub(crate) trait Registry: Send + Sync + 'static {
 
     /// Waits until appends are through that began before the newest log was there.
     fn settle(&self) {}
+
+    /// Whether other subscriptions get copies of an event, each at a time of its own.
+    fn delivers_copies(&self) -> bool {
+        false
+    }
 }
 
 /// What a subscription comes upon.
@@ -61,7 +76,7 @@ pub(crate) enum Item {
 impl RawSubscription {
     /// Subscribes to a log whose lock is `state`.
     pub(crate) fn join(log: &Arc<Log>, state: &mut State, bounds: Bounds, owner: Arc<dyn Registry>) -> Self {
-        Self::new(Self::source(log, state, bounds), log.clone(), owner, bounds)
+        Self::new(Self::source(log, state, bounds), owner)
     }
 
     pub(super) fn source(log: &Arc<Log>, state: &mut State, bounds: Bounds) -> Source {
@@ -69,26 +84,42 @@ impl RawSubscription {
             let queue = Arc::new(LatestQueue::new(bounds.events, bounds.bytes));
             state.rare().latest.push(queue.clone());
             state.members += 1;
-            Source::Latest(queue)
+            Source::Latest(queue, Beside { log: log.clone(), bounds, ending: None })
         } else {
             Source::Cursor(Cursor::join(log, state, bounds))
         }
     }
 
-    pub(super) fn new(source: Source, log: Arc<Log>, owner: Arc<dyn Registry>, bounds: Bounds) -> Self {
-        Self { source, log, owner, missed: 0, losing: 0, bounds, ending: None, copies: false }
+    pub(super) fn new(source: Source, owner: Arc<dyn Registry>) -> Self {
+        Self { source, owner, losses: None }
+    }
+
+    #[inline]
+    fn log(&self) -> &Arc<Log> {
+        match &self.source {
+            Source::Cursor(cursor) => cursor.log(),
+            Source::Latest(_, beside) | Source::Held(beside) => &beside.log,
+        }
+    }
+
+    fn ending(&self) -> Option<&Arc<Ending>> {
+        match &self.source {
+            Source::Cursor(cursor) => cursor.ending(),
+            Source::Latest(_, beside) | Source::Held(beside) => beside.ending.as_ref(),
+        }
     }
 
     /// Stops reading and keeps the interest, so that the upstream goes on bringing it.
     pub(crate) fn hold(&mut self) {
         let mut after = After::default();
+        let (log, bounds, ending) = (self.log().clone(), self.bounds(), self.ending().cloned());
         {
-            let mut state = self.log.lock();
+            let mut state = log.lock();
             self.source.leave(&mut state, &mut after);
             state.members += 1;
             state.held += 1;
         }
-        self.source = Source::Held;
+        self.source = Source::Held(Beside { log, bounds, ending });
         after.run();
     }
 
@@ -103,92 +134,94 @@ impl RawSubscription {
     /// here, in the same order, it is before both positions or behind both. That holds for an append which knew of both logs,
     /// see [`settle`](Self::settle).
     pub(crate) fn resume(&mut self, broader: &RawSubscription) -> u64 {
-        let log = self.log.clone();
+        let log = self.log().clone();
         let mut state = log.lock();
         self.resume_in(&mut state);
-        broader.log.lock().tail()
+        broader.log().lock().tail()
     }
 
     fn resume_in(&mut self, state: &mut State) {
-        if let Source::Held = self.source {
+        if let Source::Held(Beside { log, bounds, ending }) = &self.source {
             state.members -= 1;
             state.held -= 1;
-            self.source = Self::source(&self.log, state, self.bounds);
-            if let (Source::Cursor(cursor), Some(ending)) = (&mut self.source, &self.ending) {
-                cursor.set_ending(ending.clone(), state);
+            let mut source = Self::source(log, state, *bounds);
+            match (&mut source, ending) {
+                (Source::Cursor(cursor), Some(ending)) => cursor.set_ending(ending.clone(), state),
+                (Source::Latest(_, beside) | Source::Held(beside), ending) => {
+                    beside.ending.clone_from(ending)
+                }
+                (Source::Cursor(_), None) => {}
             }
+            self.source = source;
         }
     }
 
     /// Reads again, what comes from now on.
     pub(crate) fn resume_alone(&mut self) {
-        let log = self.log.clone();
+        let log = self.log().clone();
         self.resume_in(&mut log.lock());
     }
 
     /// The ends of the log and of that of `broader` at one moment, see [`resume`](Self::resume).
     pub(crate) fn cut(&self, broader: &RawSubscription) -> (u64, u64) {
-        let state = self.log.lock();
-        (state.tail(), broader.log.lock().tail())
+        let state = self.log().lock();
+        (state.tail(), broader.log().lock().tail())
     }
 
-    /// The same, of a target that brings a copy of an event for each interest that matches it.
-    pub(crate) fn of_copies(mut self, copies: bool) -> Self {
-        self.copies = copies;
-        self
-    }
-
+    /// Whether other subscriptions get copies of its events, each at a time of its own.
     pub(crate) fn is_copy(&self) -> bool {
-        self.copies
+        self.owner.delivers_copies()
     }
 
     pub(crate) fn bounds(&self) -> Bounds {
-        self.bounds
+        match &self.source {
+            Source::Cursor(cursor) => cursor.bounds(),
+            Source::Latest(_, beside) | Source::Held(beside) => beside.bounds,
+        }
     }
 
     /// Whether nothing is left and nothing will come.
     pub(crate) fn is_ended(&self) -> bool {
         match &self.source {
             Source::Cursor(cursor) => cursor.is_ended(),
-            Source::Latest(queue) => queue.is_ended(),
-            Source::Held => false,
+            Source::Latest(queue, _) => queue.is_ended(),
+            Source::Held(_) => false,
         }
     }
 
     /// Ends it from elsewhere, see [`EndHandle`].
     pub fn end_handle(&mut self) -> EndHandle {
-        if let Some(ending) = &self.ending {
+        if let Some(ending) = self.ending() {
             return ending.handle();
         }
-        let state = self.log.lock();
-        let ending = match &mut self.source {
-            Source::Cursor(cursor) => cursor.new_ending(&state),
-            Source::Latest(queue) => Ending::new(self.log.clone(), 0, What::Latest(queue.clone())),
+        let log = self.log().clone();
+        let state = log.lock();
+        let (place, what, beside) = match &mut self.source {
+            Source::Cursor(cursor) => return cursor.new_ending(&state).handle(),
+            Source::Latest(queue, beside) => (0, What::Latest(queue.clone()), beside),
             // It reads where it is told, once it reads again.
-            Source::Held => Ending::new(self.log.clone(), Ending::NOWHERE, What::Cursor(None)),
+            Source::Held(beside) => (Ending::NOWHERE, What::Cursor(None), beside),
         };
-        let handle = ending.handle();
-        self.ending = Some(ending);
-        handle
+        beside.ending.insert(Ending::new(log.clone(), place, what)).handle()
     }
 
     /// Why it ends, if that is nobody's wish here: the upstream has given up for good, or the other side has refused this
     /// interest or taken it away. Known as soon as that has happened, which may be before everything was handed out.
     #[must_use]
     pub fn ended_by(&self) -> Option<Error> {
-        self.log.lock().why_closed()
+        self.log().lock().why_closed()
     }
 
     /// What it listens to.
     #[must_use]
     pub fn interest(&self) -> &Interest {
-        &self.log.interest
+        &self.log().interest
     }
 
     /// How many events were missed so far, as far as that is known.
     #[must_use]
     pub fn missed(&self) -> u64 {
-        self.missed
+        self.losses.as_ref().map_or(0, |losses| losses.missed)
     }
 
     /// How many events wait to be received.
@@ -196,8 +229,8 @@ impl RawSubscription {
     pub fn len(&self) -> usize {
         match &self.source {
             Source::Cursor(cursor) => usize::try_from(cursor.lag()).unwrap_or(usize::MAX),
-            Source::Latest(queue) => queue.len(),
-            Source::Held => 0,
+            Source::Latest(queue, _) => queue.len(),
+            Source::Held(_) => 0,
         }
     }
 
@@ -212,18 +245,18 @@ impl RawSubscription {
     pub(crate) fn try_next(&mut self) -> Poll<Option<Item>> {
         let next = match &mut self.source {
             Source::Cursor(cursor) => cursor.next(),
-            Source::Latest(queue) => match queue.take() {
+            Source::Latest(queue, _) => match queue.take() {
                 Taken::Event(event) => Next::Event(event),
                 Taken::Gap(gap) => Next::Gap(gap),
                 Taken::Nothing => Next::Empty,
                 Taken::Closed => Next::Closed,
             },
-            Source::Held => Next::Empty,
+            Source::Held(_) => Next::Empty,
         };
         match next {
             Next::Event(event) => {
-                if self.losing > 0 {
-                    self.lost();
+                if self.losses.is_some() {
+                    self.has_caught_up();
                 }
                 Poll::Ready(Some(Item::Event(event)))
             }
@@ -260,15 +293,15 @@ impl RawSubscription {
     pub(crate) fn park(&mut self, wake: Wake) -> Option<bool> {
         match &mut self.source {
             Source::Cursor(cursor) => cursor.park(wake),
-            Source::Latest(queue) => Some(queue.park(wake)),
-            Source::Held => Some(true),
+            Source::Latest(queue, _) => Some(queue.park(wake)),
+            Source::Held(_) => Some(true),
         }
     }
 
     pub(crate) fn cursor(&mut self) -> Option<&mut Cursor> {
         match &mut self.source {
             Source::Cursor(cursor) => Some(cursor),
-            Source::Latest(_) | Source::Held => None,
+            Source::Latest(..) | Source::Held(_) => None,
         }
     }
 
@@ -278,35 +311,55 @@ impl RawSubscription {
     }
 
     /// Counts a gap that the subscriber sees.
+    #[cold]
     pub(crate) fn count(&mut self, gap: Gap) {
         let missed = gap.missed().unwrap_or(0);
-        self.missed += missed;
+        let losses = self.losses.get_or_insert_default();
+        losses.missed += missed;
         self.owner.count_gap(gap);
         if matches!(gap.reason(), GapReason::Overflow) {
-            if self.losing == 0 {
-                tracing::warn!(interest = %self.log.interest, missed, "a subscriber is too slow and misses events");
+            let first = losses.losing == 0;
+            losses.losing += missed;
+            if first {
+                tracing::warn!(interest = %self.interest(), missed, "a subscriber is too slow and misses events");
             }
-            self.losing += missed;
         }
     }
 
-    /// Loss has ended: an event was received with nothing waiting beyond the bound.
+    fn losing(&self) -> u64 {
+        self.losses.as_ref().map_or(0, |losses| losses.losing)
+    }
+
+    /// An event was received after a loss, which has ended if nothing waits beyond the bound.
     #[cold]
-    fn lost(&mut self) {
-        if self.is_empty() {
-            tracing::warn!(interest = %self.log.interest, missed = self.losing, "the slow subscriber has caught up");
-            self.losing = 0;
+    fn has_caught_up(&mut self) {
+        let missed = self.losing();
+        if missed > 0 && self.is_empty() {
+            tracing::warn!(interest = %self.interest(), missed, "the slow subscriber has caught up");
+            self.losses.get_or_insert_default().losing = 0;
         }
+    }
+
+    /// How many events of the subscriber's could not be decoded since the last one that could.
+    #[inline]
+    pub(crate) fn undecodable(&self) -> u64 {
+        self.losses.as_ref().map_or(0, |losses| losses.undecodable)
+    }
+
+    pub(crate) fn set_undecodable(&mut self, events: u64) {
+        self.losses.get_or_insert_default().undecodable = events;
     }
 }
 
 impl Drop for RawSubscription {
     fn drop(&mut self) {
-        if self.losing > 0 {
-            tracing::warn!(interest = %self.log.interest, missed = self.losing, "the slow subscriber is gone");
+        let missed = self.losing();
+        if missed > 0 {
+            tracing::warn!(interest = %self.interest(), missed, "the slow subscriber is gone");
         }
+        let log = self.log().clone();
         let source = &mut self.source;
-        self.owner.leave(&self.log, &mut |state, after| source.leave(state, after));
+        self.owner.leave(&log, &mut |state, after| source.leave(state, after));
     }
 }
 
@@ -314,13 +367,13 @@ impl Source {
     fn leave(&mut self, state: &mut State, after: &mut After) {
         match self {
             Source::Cursor(cursor) => cursor.leave(state, after),
-            Source::Latest(queue) => {
+            Source::Latest(queue, _) => {
                 if let Some(rare) = &mut state.rare {
                     rare.latest.retain(|other| !Arc::ptr_eq(other, queue));
                 }
                 state.members -= 1;
             }
-            Source::Held => {
+            Source::Held(_) => {
                 state.members -= 1;
                 state.held -= 1;
             }
@@ -333,7 +386,7 @@ impl fmt::Debug for RawSubscription {
         f.debug_struct("RawSubscription")
             .field("interest", self.interest())
             .field("waiting", &self.len())
-            .field("missed", &self.missed)
+            .field("missed", &self.missed())
             .finish_non_exhaustive()
     }
 }

@@ -9,7 +9,7 @@ use super::logs::Part;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::gap::{Gap, GapReason};
-use crate::latency::LatencyProbe;
+use crate::latency::{LatencyProbe, LatencySample};
 use crate::name::{EventType, Interest, Topic};
 use crate::spans;
 use crate::stats::{GapCounters, Stats};
@@ -95,7 +95,7 @@ impl Router {
         if self.is_closed() {
             return 0;
         }
-        self.append(event, scope, |_, _| true).unwrap_or(0)
+        self.append(event, scope, |_| true).unwrap_or(0)
     }
 
     /// Reports that events are missing here, to all listeners of one interest or to all listeners there are.
@@ -210,84 +210,74 @@ impl Router {
     /// Appends an event unless a reader with the policy `Block` is full.
     #[allow(clippy::result_large_err, reason = "the error hands the event back and is rare")]
     pub(crate) fn try_dispatch(&self, event: Event) -> Result<u64, Full> {
-        let mut full = None;
-        let appended = self.append(event, Scope::ALL, |log, state| {
-            let room = state.has_room(false);
-            if !room {
-                full = Some(log.clone());
-            }
-            room
-        });
-        match (appended, full) {
-            (Err(event), Some(log)) => Err(Full { event, log }),
-            (Err(_), None) => Ok(0),
-            (Ok(receivers), _) => Ok(receivers),
-        }
+        self.append(event, Scope::ALL, |state| state.has_room(false))
     }
 
     /// Appends to the logs that match, all at once: all their locks are taken before the first append, always in the order
     /// topic, type, everything, so that all subscribers of a topic see one order.
-    fn append(
+    #[allow(clippy::result_large_err, reason = "the error hands the event back and is rare")]
+    #[inline]
+    fn append(&self, event: Event, scope: Scope, room: impl Fn(&mut State) -> bool) -> Result<u64, Full> {
+        if spans::are_heard() {
+            let span = spans::deliver(&event);
+            let _entered = span.enter();
+            let appended = self.append_unheard(event, scope, room);
+            if let Ok(receivers) = appended {
+                span.record("messaging.alk_pubsub.receivers", receivers);
+            }
+            return appended;
+        }
+        self.append_unheard(event, scope, room)
+    }
+
+    #[allow(clippy::result_large_err, reason = "the error hands the event back and is rare")]
+    #[inline]
+    fn append_unheard(
         &self,
         event: Event,
         scope: Scope,
-        mut room: impl FnMut(&Arc<Log>, &mut State) -> bool,
-    ) -> Result<u64, Event> {
+        room: impl Fn(&mut State) -> bool,
+    ) -> Result<u64, Full> {
         let inner = &*self.0;
-        let span = spans::deliver(&event);
-        let _entered = span.enter();
         let mut after = After::default();
-        let mut receivers = 0;
         let topic = event.topic();
         let hash = topic.hash_code();
         let shard = inner.shard(hash);
-        let left = {
-            let topics = shard.logs.read();
-            let types = inner.types.read_any();
-            let everything = inner.everything.read_any();
+        let topics = shard.logs.read();
+        let types = inner.types.read_any();
+        let everything = inner.everything.read_any();
 
-            let of_topic = if scope.topic { topics.find(hash, |log| log.is_topic(topic)) } else { None };
-            let of_type = types.as_ref().filter(|_| scope.event_type).and_then(|types| {
-                let event_type = topic.event_type();
-                types.find(event_type.hash_code(), |log| log.is_type(event_type))
-            });
-            let of_all = everything.as_ref().filter(|_| scope.everything).and_then(|all| all.iter().next());
-
-            let Ok(of_topic) = lock(of_topic, &mut room) else { return Err(event) };
-            let Ok(of_type) = lock(of_type, &mut room) else { return Err(event) };
-            let Ok(of_all) = lock(of_all, &mut room) else { return Err(event) };
-
-            let sample = inner.probe.get().and_then(LatencyProbe::sample);
-            let mut first = 1;
-            let mut put = |(log, mut state): Locked<'_>, event: Event| {
-                let delivered = state.receivers();
-                state.counts += Counts { published: std::mem::take(&mut first), delivered };
-                receivers += delivered;
-                log.append(&mut state, event.into(), &mut after);
-                if let Some(sample) = &sample {
-                    state.time_last(sample);
-                }
+        let of_topic = if scope.topic { topics.find(hash, |log| log.is_topic(topic)) } else { None };
+        // Nothing is woken, run or dropped while a lock is held.
+        if types.is_none() && everything.is_none() {
+            // Mostly that is so, and then there is one log or none.
+            let Some(log) = of_topic else {
+                shard.unheard.fetch_add(1, Ordering::Relaxed);
+                return Ok(0);
             };
-            match (of_topic, of_type, of_all) {
-                (None, None, None) => {
-                    shard.unheard.fetch_add(1, Ordering::Relaxed);
-                    Some(event)
-                }
-                (Some(only), None, None) | (None, Some(only), None) | (None, None, Some(only)) => {
-                    put(only, event);
-                    None
-                }
-                (of_topic, of_type, of_all) => {
-                    for locked in [of_topic, of_type, of_all].into_iter().flatten() {
-                        put(locked, event.clone());
-                    }
-                    // Dropped below, where no lock is held.
-                    Some(event)
+            let Some(locked) = lock(log, &room) else { return Err(Full { event, log: log.clone() }) };
+            let receivers = inner.put(locked, event, 1, inner.sample().as_ref(), &mut after);
+            drop(topics);
+            after.run();
+            return Ok(receivers);
+        }
+        let of_type = types.as_ref().filter(|_| scope.event_type).and_then(|types| {
+            let event_type = topic.event_type();
+            types.find(event_type.hash_code(), |log| log.is_type(event_type))
+        });
+        let of_all = everything.as_ref().filter(|_| scope.everything).and_then(|all| all.iter().next());
+        let mut logs = [None, None, None];
+        for (log, place) in [of_topic, of_type, of_all].into_iter().zip(&mut logs) {
+            if let Some(log) = log {
+                *place = lock(log, &room);
+                if place.is_none() {
+                    return Err(Full { event, log: log.clone() });
                 }
             }
-        };
+        }
+        let (receivers, left) = inner.put_in_all(logs, event, shard, &mut after);
+        drop((everything, types, topics));
         drop(left);
-        span.record("messaging.alk_pubsub.receivers", receivers);
         after.run();
         Ok(receivers)
     }
@@ -355,18 +345,59 @@ impl Router {
 
 type Locked<'a> = (&'a Arc<Log>, MutexGuard<'a, State>);
 
-/// Locks a log, if there is one; `Err` if it has no room.
+/// Locks a log, if it has room.
 #[inline]
-fn lock<'a>(
-    log: Option<&'a Arc<Log>>,
-    room: &mut impl FnMut(&Arc<Log>, &mut State) -> bool,
-) -> Result<Option<Locked<'a>>, ()> {
-    let Some(log) = log else { return Ok(None) };
+fn lock<'a>(log: &'a Arc<Log>, room: &impl Fn(&mut State) -> bool) -> Option<Locked<'a>> {
     let mut state = log.lock();
-    if room(log, &mut state) { Ok(Some((log, state))) } else { Err(()) }
+    if room(&mut state) { Some((log, state)) } else { None }
 }
 
 impl Inner {
+    /// Whether the event that is delivered now is to be timed.
+    #[inline]
+    fn sample(&self) -> Option<LatencySample> {
+        self.probe.get().and_then(LatencyProbe::sample)
+    }
+
+    /// Appends to a log; `published` is 1 in the first that the event is appended to. Returns how many receive it there.
+    #[inline]
+    fn put(
+        &self,
+        (log, mut state): Locked<'_>,
+        event: Event,
+        published: u64,
+        sample: Option<&LatencySample>,
+        after: &mut After,
+    ) -> u64 {
+        let delivered = state.receivers();
+        state.counts += Counts { published, delivered };
+        log.append(&mut state, event.into(), after);
+        if let Some(sample) = sample {
+            state.time_last(sample);
+        }
+        delivered
+    }
+
+    /// Appends to all that are there. Returns how many receive it, and the event where it is still to be dropped.
+    fn put_in_all(
+        &self,
+        logs: [Option<Locked<'_>>; 3],
+        event: Event,
+        shard: &Shard,
+        after: &mut After,
+    ) -> (u64, Option<Event>) {
+        let several = logs.iter().flatten().count() > 1;
+        let sample = self.sample();
+        let (mut published, mut receivers, mut event) = (1, 0, Some(event));
+        for locked in logs.into_iter().flatten() {
+            if let Some(event) = if several { event.clone() } else { event.take() } {
+                receivers += self.put(locked, event, published, sample.as_ref(), after);
+                published = 0;
+            }
+        }
+        shard.unheard.fetch_add(published, Ordering::Relaxed);
+        (receivers, event)
+    }
     fn shard(&self, hash: u64) -> &Shard {
         // The table uses the low and the topmost bits of the hash.
         &self.topics[(hash >> 32) as usize & (self.topics.len() - 1)]

@@ -9,7 +9,7 @@ use super::gaps::{Delivery, WithGaps};
 use super::receive::{Recv, RecvMany, TryRecvError};
 use crate::envelope::EventEnvelope;
 use crate::error::Error;
-use crate::event::Payload;
+use crate::event::{Event, Payload};
 use crate::gap::{Gap, GapReason};
 use crate::name::Interest;
 use crate::router::{Item, RawSubscription};
@@ -40,8 +40,6 @@ use crate::router::{Item, RawSubscription};
 #[must_use = "dropping a subscription unsubscribes"]
 pub struct Subscription<P> {
     raw: RawSubscription,
-    /// What stands in the way of a [`Gap`] becoming part of the next of the same kind.
-    undecodable: u64,
     payload: PhantomData<fn() -> P>,
 }
 
@@ -130,12 +128,14 @@ impl<P: Payload> Subscription<P> {
         Poll::Ready(item.map(|item| self.decode(item)))
     }
 
+    #[inline]
     pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<EventEnvelope<P>>> {
         loop {
             match ready!(self.raw.poll_next(cx)) {
                 None => return Poll::Ready(None),
-                Some(item) => {
-                    if let Delivery::Event(event) = self.decode(item) {
+                Some(Item::Gap(_)) => {}
+                Some(Item::Event(event)) => {
+                    if let Delivery::Event(event) = self.decode_event(event) {
                         return Poll::Ready(Some(event));
                     }
                 }
@@ -150,33 +150,47 @@ impl<P: Payload> Subscription<P> {
     fn decode(&mut self, item: Item) -> Delivery<P> {
         match item {
             Item::Gap(gap) => Delivery::Gap(gap),
-            Item::Event(event) => match event.into_envelope() {
-                Ok(event) => {
-                    if self.undecodable > 0 {
-                        tracing::warn!(interest = %self.interest(), events = self.undecodable, "undecodable events have ended");
-                        self.undecodable = 0;
-                    }
-                    Delivery::Event(event)
-                }
-                Err(error) => {
-                    let gap = Gap::new(GapReason::Undecodable, Some(1));
-                    self.raw.count(gap);
-                    if self.undecodable == 0 {
-                        let cause = std::error::Error::source(&error).map(ToString::to_string);
-                        tracing::warn!(interest = %self.interest(), %error, cause, "an event cannot be decoded");
-                    }
-                    self.undecodable += 1;
-                    Delivery::Gap(gap)
-                }
-            },
+            Item::Event(event) => self.decode_event(event),
         }
+    }
+
+    #[inline]
+    fn decode_event(&mut self, event: Event) -> Delivery<P> {
+        match event.into_envelope() {
+            Ok(event) => {
+                if self.raw.undecodable() > 0 {
+                    self.decodable_again();
+                }
+                Delivery::Event(event)
+            }
+            Err(error) => Delivery::Gap(self.undecodable(&error)),
+        }
+    }
+
+    #[cold]
+    fn decodable_again(&mut self) {
+        tracing::warn!(interest = %self.interest(), events = self.raw.undecodable(), "undecodable events have ended");
+        self.raw.set_undecodable(0);
+    }
+
+    #[cold]
+    fn undecodable(&mut self, error: &Error) -> Gap {
+        let gap = Gap::new(GapReason::Undecodable, Some(1));
+        self.raw.count(gap);
+        let before = self.raw.undecodable();
+        if before == 0 {
+            let cause = std::error::Error::source(error).map(ToString::to_string);
+            tracing::warn!(interest = %self.interest(), %error, cause, "an event cannot be decoded");
+        }
+        self.raw.set_undecodable(before + 1);
+        gap
     }
 }
 
 /// Decodes what a raw subscription brings.
 impl<P: Payload> From<RawSubscription> for Subscription<P> {
     fn from(raw: RawSubscription) -> Self {
-        Self { raw, undecodable: 0, payload: PhantomData }
+        Self { raw, payload: PhantomData }
     }
 }
 

@@ -35,7 +35,8 @@ pub fn run() -> ExitCode {
 /// Something could not be started or written, or ours failed where it was measured.
 fn measure(cli: &Cli) -> Result<()> {
     let plan = Plan { rounds: cli.rounds as usize, quick: cli.quick };
-    let mut workloads = if cli.workloads.is_empty() { Workload::USUAL.to_vec() } else { cli.workloads.clone() };
+    let mut workloads =
+        if cli.workloads.is_empty() { Workload::USUAL.to_vec() } else { cli.workloads.clone() };
     workloads.sort_unstable();
     workloads.dedup();
     let axes = if cli.axis.is_empty() { Axis::value_variants() } else { &cli.axis };

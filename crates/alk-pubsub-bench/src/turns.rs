@@ -25,7 +25,8 @@ pub(crate) fn take_turns<const METRICS: usize>(
     mut measure: impl FnMut(&'static str) -> Result<[f64; METRICS]>,
 ) -> Vec<Comparison> {
     let Conditions { workload, setting, axis, at } = conditions;
-    let new = |&(name, role): &(&'static str, Role)| Participant { name, role, samples: Vec::new(), failed: None };
+    let new =
+        |&(name, role): &(&'static str, Role)| Participant { name, role, samples: Vec::new(), failed: None };
     let all: Vec<Participant> = participants.iter().map(new).collect();
     let empty = |metric| Comparison {
         workload,

@@ -24,6 +24,10 @@ pub(crate) fn free_port() -> Result<u16> {
 }
 
 /// Waits until somebody listens there.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "it is called before anything runs on the runtime of this thread"
+)]
 pub(crate) fn until_it_listens(port: u16) -> Result<()> {
     let begin = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).is_err() {

@@ -119,6 +119,7 @@ fn written_to(smaps: &str) -> Option<f64> {
 }
 
 impl Drop for Hub {
+    #[allow(clippy::disallowed_methods, reason = "there is no runtime here")]
     fn drop(&mut self) {
         // Asked first: who has started others ends them.
         let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);

@@ -49,6 +49,9 @@ fn lines(points: &[&Comparison]) -> Vec<Line> {
     for point in points {
         for participant in &point.participants {
             let Some(figures) = Figures::of(participant.samples.iter().copied()) else { continue };
+            if !figures.median.is_finite() {
+                continue;
+            }
             let who = (participant.name, participant.role);
             let median = (point.at as f64, figures.median);
             match lines.iter_mut().find(|(name, _)| *name == who) {

@@ -26,7 +26,9 @@ pub(super) fn draw(folder: &Path, comparisons: &[Comparison]) -> Result<()> {
 
 fn row(comparison: &Comparison) -> Option<(String, Figures)> {
     let Comparison { metric, setting, axis, at, .. } = comparison;
-    Some((format!("{}, {setting}, {at} {axis}", metric.name), comparison.ratio()?))
+    // Beside nothing at all anything is without bounds, and has no place on a chart.
+    let drawable = |ratio: &Figures| ratio.min > 0.0 && ratio.max.is_finite();
+    Some((format!("{}, {setting}, {at} {axis}", metric.name), comparison.ratio().filter(drawable)?))
 }
 
 fn chart(path: &Path, workload: &str, rows: &[(String, Figures)]) -> Result<(), Box<dyn std::error::Error>> {
@@ -56,4 +58,28 @@ fn chart(path: &Path, workload: &str, rows: &[(String, Figures)]) -> Result<(), 
     }
     area.present()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::row;
+    use crate::comparison::{Better, Comparison, Metric, Participant, Role};
+
+    #[test]
+    fn what_has_no_bounds_is_not_drawn() {
+        let participant =
+            |role, sample| Participant { name: "one", role, samples: vec![sample], failed: None };
+        for (peer, ours, drawn) in [(2.0, 1.0, true), (0.0, 1.0, false), (1.0, 0.0, false), (0.0, 0.0, false)]
+        {
+            let comparison = Comparison {
+                workload: "D",
+                metric: Metric { name: "delivered", unit: "k/s", better: Better::More },
+                setting: String::new(),
+                axis: "listeners",
+                at: 1,
+                participants: vec![participant(Role::Peer, peer), participant(Role::Ours, ours)],
+            };
+            assert_eq!(row(&comparison).is_some(), drawn, "{peer} {ours}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use clap::{Parser, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "alk-pubsub-bench", bin_name = "cargo xtask bench", max_term_width = 120)]
 pub(crate) struct Cli {
-    /// What to measure; everything, if nothing is named
+    /// What to measure; A to W, if nothing is named
     #[arg(value_enum, ignore_case = true)]
     pub(crate) workloads: Vec<Workload>,
 
@@ -17,6 +17,10 @@ pub(crate) struct Cli {
     /// A tenth of the work, to see that it runs: its figures say little
     #[arg(long)]
     pub(crate) quick: bool,
+
+    /// Along what `growth` measures; along everything, if nothing is named
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "AXES")]
+    pub(crate) axis: Vec<Axis>,
 
     /// Where the figures (JSON) and the charts (SVG) go; without it they are only printed
     #[arg(long, value_name = "FOLDER")]
@@ -38,6 +42,26 @@ pub(crate) enum Workload {
     E,
     /// Workers: threads and processes
     W,
+    /// What one delivery, publish or connection costs when there are ever more of them
+    Growth,
+}
+
+impl Workload {
+    /// Those that are measured when none is named.
+    pub(crate) const USUAL: [Self; 6] = [Self::A, Self::B, Self::C, Self::D, Self::E, Self::W];
+}
+
+/// What there is ever more of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Axis {
+    /// Of one topic within a process
+    Subscribers,
+    /// Within a process
+    Topics,
+    /// Bytes of an event, over WebSockets
+    Payload,
+    /// WebSockets of one topic
+    Connections,
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod comparison;
 mod fan_out;
 mod figures;
 mod hubs;
+mod installed;
 mod plan;
 mod redis;
 mod report;

@@ -21,7 +21,7 @@ mod subscribe;
 
 pub use auth::Pattern;
 pub use cli::{
-    AllowedOrigin, Anonymous, BearerArgs, BenchArgs, ByteSize, Cli, Command, DoctorArgs, HubUrl, LogFormat,
-    PubArgs, RedisUrl, RemoteArgs, ServeArgs, SlowConsumer, SubArgs, TokenArgs, Transport,
+    AllowedOrigin, Anonymous, BearerArgs, BenchArgs, ByteSize, Cli, Command, Dialect, DoctorArgs, HubUrl,
+    LogFormat, PubArgs, RedisUrl, RemoteArgs, ServeArgs, SlowConsumer, SubArgs, TokenArgs, Transport,
 };
 pub use run::run;

@@ -13,6 +13,9 @@ Examples:
   cargo xtask bench A                  fan-out within a process
   cargo xtask bench --quick            everything, a tenth of it, to see that it runs
   cargo xtask bench --out docs/benchmarks    everything; figures and charts of the documents
+  cargo xtask bench growth --axis topics   what a publish costs with ever more topics
+  cargo xtask bench micro              single steps, by divan
+  cargo xtask bench micro parse        those with that in their name
   cargo xtask bench --help-workloads   what there is to measure")]
 pub(crate) struct Args {
     /// Say what there is to measure, and how.
@@ -24,9 +27,17 @@ pub(crate) struct Args {
     rest: Vec<OsString>,
 }
 
+/// The benchmarks of single steps, which are no workload.
+const MICRO: Option<&str> = Some("micro");
+
 /// Builds and runs the program that measures.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let root = cargo::root()?;
+    if let Some((MICRO, rest)) = args.rest.split_first().map(|(first, rest)| (first.to_str(), rest)) {
+        let mut micro = cargo::resolving(&root, "bench");
+        micro.args(["--package", "alk-pubsub-bench", "--bench", "hot_paths", "--"]).args(rest);
+        return succeed(micro);
+    }
     let mut build = cargo::resolving(&root, "build");
     build.args(["--release", "--bins", "--package", "alk-pubsub-bench", "--package", "alk-pubsub-hub"]);
     succeed(build)?;

@@ -5,4 +5,4 @@ mod ours;
 mod peers;
 mod timing;
 
-pub(crate) use measure::measure;
+pub(crate) use measure::{growth, measure};

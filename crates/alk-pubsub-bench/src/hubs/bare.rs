@@ -99,13 +99,17 @@ impl Connection {
         Ok(false)
     }
 
-    /// Frames of the load: masked by nothing, and never of more than 64 KiB.
+    /// Frames of the load: masked by nothing.
     fn take_frames(&mut self, frames: &mut Vec<u8>, events: &mut Vec<u8>) -> Result<()> {
         let mut used = 0;
         while let &[_, length, ..] = &self.rest[used..] {
             let (head, length) = match (length & 0x7f, &self.rest[used..]) {
                 (126, &[_, _, a, b, ..]) => (8, usize::from(u16::from_be_bytes([a, b]))),
                 (126, _) => break,
+                (127, &[_, _, 0, 0, 0, 0, a, b, c, d, ..]) => {
+                    (14, usize::try_from(u32::from_be_bytes([a, b, c, d]))?)
+                }
+                (127, rest) if rest.len() < 10 => break,
                 (127, _) => bail!("a frame is too large"),
                 (length, _) => (6, usize::from(length)),
             };
@@ -128,14 +132,18 @@ impl Connection {
     }
 }
 
+#[allow(clippy::cast_possible_truncation, reason = "it is looked at before")]
 fn frame(text: &[u8], out: &mut Vec<u8>) {
     out.push(0x81);
-    match u16::try_from(text.len()).unwrap_or(u16::MAX) {
-        #[allow(clippy::cast_possible_truncation, reason = "it is small")]
+    match text.len() {
         short @ ..126 => out.push(short as u8),
-        long => {
+        middle @ ..0x1_0000 => {
             out.push(126);
-            out.extend_from_slice(&long.to_be_bytes());
+            out.extend_from_slice(&(middle as u16).to_be_bytes());
+        }
+        long => {
+            out.push(127);
+            out.extend_from_slice(&(long as u64).to_be_bytes());
         }
     }
     out.extend_from_slice(text);

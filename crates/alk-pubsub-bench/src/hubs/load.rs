@@ -1,5 +1,5 @@
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -9,10 +9,18 @@ use super::process::{Hub, LOAD_CORE, alk_hub, on_core};
 /// What the load is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Load {
-    pub(super) transport: &'static str,
+    pub(super) transport: Transport,
     pub(super) listeners: usize,
     pub(super) pace: Pace,
     pub(super) milliseconds: usize,
+    /// Bytes of each.
+    pub(super) payload: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Transport {
+    WebSockets,
+    EventStreams,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -40,14 +48,11 @@ impl Load {
     ///
     /// If an event was lost, came twice or too early, or was left out.
     pub(super) fn put_on(self, hub: &Hub) -> Result<Measured> {
-        let Self { transport, listeners, pace, milliseconds } = self;
-        let mut command = on_core(LOAD_CORE, &alk_hub()?);
-        command.args(["bench", "--json", "--warm-up", "300ms", "--hub", &hub.url, "--transport", transport]);
-        command.args(["--connections", &listeners.to_string(), "--duration", &format!("{milliseconds}ms")]);
-        match pace {
-            Pace::Window(events) => command.args(["--window", &events.to_string()]),
-            Pace::Rate(events) => command.args(["--rate", &events.to_string()]),
-        };
+        // What a hub makes for its first connection, and keeps, is no part of what others cost.
+        let warmed =
+            self.command(hub, 1, 0)?.stdout(Stdio::null()).status().context("cannot start the load")?;
+        ensure!(warmed.success(), "the hub does not bear the first connection");
+        let mut command = self.command(hub, self.listeners, self.milliseconds)?;
         let before = hub.memory()?;
         let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start the load")?;
         let mut lines = BufReader::new(child.stdout.take().context("it has no output")?).lines();
@@ -70,9 +75,29 @@ impl Load {
         Ok(Measured {
             deliveries_per_second: number(&done["deliveries_per_second"])?,
             cpu_seconds_per_million: cpu / number(&done["delivered_in_all"])? * 1e6,
-            bytes_per_connection: idle / listeners as f64,
+            bytes_per_connection: idle / self.listeners as f64,
             p50_ms: number(&done["latency_us"]["p50"])? / 1e3,
             p99_ms: number(&done["latency_us"]["p99"])? / 1e3,
         })
+    }
+
+    fn command(self, hub: &Hub, listeners: usize, milliseconds: usize) -> Result<Command> {
+        let mut command = on_core(LOAD_CORE, &alk_hub()?);
+        command.args(["bench", "--json", "--hub", &hub.url, "--dialect", hub.dialect]);
+        command.args([
+            "--transport",
+            match self.transport {
+                Transport::WebSockets => "ws",
+                Transport::EventStreams => "sse",
+            },
+        ]);
+        command.args(["--connections", &listeners.to_string(), "--payload-bytes", &self.payload.to_string()]);
+        let warm_up = milliseconds.min(300);
+        command.args(["--warm-up", &format!("{warm_up}ms"), "--duration", &format!("{milliseconds}ms")]);
+        match self.pace {
+            Pace::Window(events) => command.args(["--window", &events.to_string()]),
+            Pace::Rate(events) => command.args(["--rate", &events.to_string()]),
+        };
+        Ok(command)
     }
 }

@@ -3,6 +3,7 @@ use std::net::TcpListener;
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use rustix::process::{Resource, getrlimit, setrlimit};
 
 use super::{bare, by_hand};
 
@@ -41,6 +42,10 @@ impl StandIn {
 
     /// Is the hub, on a port that it prints.
     pub(crate) fn serve(self) -> Result<()> {
+        // Each connection is a file. Where that many are not allowed it is said when they are opened.
+        let mut files = getrlimit(Resource::Nofile);
+        files.current = files.maximum;
+        let _ = setrlimit(Resource::Nofile, files);
         let listener = TcpListener::bind("127.0.0.1:0").context("cannot listen")?;
         println!("ws://{}", listener.local_addr()?);
         std::io::stdout().flush()?;

@@ -1,128 +1,144 @@
-use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use anyhow::{Result, ensure};
-use serde::{Deserialize, Serialize};
+use anyhow::Result;
+use hdrhistogram::Histogram;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-/// How far a publisher is ahead at most of the slowest subscriber.
-const AHEAD: u64 = 8_192;
-/// How many publishes are under way at once.
-const UNDER_WAY: u64 = 256;
+use super::note::Note;
+
 /// How often a subscriber says how far it is.
 const SAY_EVERY: u64 = 256;
-const BACKSTOP: Duration = Duration::from_secs(60);
 
-/// The payload; with what stands around it about 200 bytes.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Note {
-    /// Zero for those that are sent until everybody listens.
-    number: u64,
-    text: String,
-}
-
-impl Note {
-    fn new(number: u64) -> Self {
-        Self { number, text: "x".repeat(130) }
-    }
-}
-
-/// The envelope as one would write it by hand.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Envelope {
-    #[serde(rename = "type")]
-    event_type: String,
-    id: String,
-    pub(super) payload: Note,
-}
-
-impl Envelope {
-    pub(super) fn new(payload: Note) -> Self {
-        Self { event_type: "note".to_owned(), id: "bench".to_owned(), payload }
-    }
-}
-
-/// How far the subscribers are.
+/// How far the subscribers of this process are.
 #[derive(Debug, Clone)]
 pub(super) struct Progress(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
+    /// The number of the last event.
+    last: u64,
     /// One more than the last number that each has received; zero until it listens.
     next: Vec<AtomicU64>,
     changed: Notify,
+    late: Mutex<Histogram<u64>>,
+}
+
+/// One of the subscribers.
+#[derive(Debug)]
+pub(super) struct Subscriber {
+    progress: Progress,
+    number: usize,
+    /// How late its events were, in microseconds.
+    late: Histogram<u64>,
+}
+
+fn histogram() -> Histogram<u64> {
+    // A minute, to three digits: bounds that are never refused.
+    Histogram::new_with_bounds(1, 60_000_000, 3).expect("bounds")
 }
 
 impl Progress {
-    pub(super) fn new(subscribers: usize) -> Self {
+    /// Of so many subscribers, for each of which events from 1 to `last` will come.
+    pub(super) fn new(subscribers: usize, last: u64) -> Self {
         let next = (0..subscribers).map(|_| AtomicU64::new(0)).collect();
-        Self(Arc::new(Shared { next, changed: Notify::new() }))
+        Self(Arc::new(Shared { last, next, changed: Notify::new(), late: Mutex::new(histogram()) }))
     }
 
-    /// A subscriber has received this.
-    ///
-    /// # Panics
-    ///
-    /// If it is not what comes next: then the run is worth nothing.
-    pub(super) fn received(&self, subscriber: usize, note: &Note) {
-        let next = &self.0.next[subscriber];
-        let expected = next.load(Ordering::Relaxed);
-        if note.number > 0 {
-            assert_eq!(note.number, expected, "an event was lost, came twice or too early");
-        }
-        assert_eq!(note.text.len(), 130);
-        next.store(note.number + 1, Ordering::Release);
-        if note.number.is_multiple_of(SAY_EVERY) {
-            self.0.changed.notify_one();
-        }
+    pub(super) fn subscribers(&self) -> impl Iterator<Item = Subscriber> {
+        let number = 0..self.0.next.len();
+        number.map(|number| Subscriber { progress: self.clone(), number, late: histogram() })
     }
 
     fn slowest(&self) -> u64 {
         self.0.next.iter().map(|next| next.load(Ordering::Acquire)).min().unwrap_or(0)
     }
 
-    async fn until(&self, next: u64) -> Result<()> {
-        let deadline = Instant::now() + BACKSTOP;
-        while self.slowest() < next {
-            ensure!(
-                Instant::now() < deadline,
-                "a subscriber got no further than {} of {next}",
-                self.slowest()
-            );
-            // Who finishes a round says so only now and then, so this looks again by itself.
+    /// Calls `say` whenever the slowest is further, until it has everything.
+    pub(super) async fn tell(&self, mut say: impl FnMut(u64)) {
+        let mut said = 0;
+        while said <= self.0.last {
+            let slowest = self.slowest();
+            if slowest > said {
+                said = slowest;
+                say(said);
+            }
+            // Who is at the end of a burst says so only now and then, so this looks again by itself.
             let _ = timeout(Duration::from_millis(1), self.0.changed.notified()).await;
         }
-        Ok(())
     }
 
-    /// Publishes so many events after everybody listens; how many were delivered each second.
+    /// The median and the 99th percentile of how late events were, in microseconds, when all have come.
+    pub(super) fn late(&self) -> [f64; 2] {
+        let late = self.0.late.lock().unwrap_or_else(PoisonError::into_inner);
+        [0.5, 0.99].map(|quantile| late.value_at_quantile(quantile) as f64)
+    }
+}
+
+impl Subscriber {
+    /// Has received this; whether more are to come.
     ///
-    /// `publish` gets as many as may be under way, and has them published in their order.
-    pub(super) async fn run<F, P>(&self, events: u64, publish: P) -> Result<f64>
-    where
-        P: Fn(Vec<Note>) -> F,
-        F: Future<Output = Result<()>>,
-    {
-        let deadline = Instant::now() + BACKSTOP;
-        while self.slowest() == 0 {
-            ensure!(Instant::now() < deadline, "not every subscriber listens");
-            publish(vec![Note::new(0)]).await?;
-            let _ = timeout(Duration::from_millis(1), self.0.changed.notified()).await;
+    /// # Errors
+    ///
+    /// It is not what comes next: then the run is worth nothing.
+    pub(super) fn receive(&mut self, note: &Note) -> Result<bool> {
+        let shared = &self.progress.0;
+        let next = &shared.next[self.number];
+        let expected = next.load(Ordering::Relaxed);
+        anyhow::ensure!(
+            note.is_whole() && (note.number == 0 || note.number == expected),
+            "subscriber {} was to receive {expected}, and {} came: an event was lost, came twice or too early",
+            self.number,
+            note.number
+        );
+        if note.number > 0 {
+            self.late.saturating_record(note.age());
         }
-        let start = Instant::now();
-        let mut number = 1;
-        while number <= events {
-            self.until(number.saturating_sub(AHEAD)).await?;
-            let last = (number + UNDER_WAY - 1).min(events);
-            publish((number..=last).map(Note::new).collect()).await?;
-            number = last + 1;
+        if note.number == shared.last {
+            shared.late.lock().unwrap_or_else(PoisonError::into_inner).add(&self.late)?;
         }
-        self.until(events + 1).await?;
-        #[allow(clippy::cast_precision_loss, reason = "far below 2^52")]
-        let delivered = (events * self.0.next.len() as u64) as f64;
-        Ok(delivered / start.elapsed().as_secs_f64())
+        next.store(note.number + 1, Ordering::Release);
+        if note.number.is_multiple_of(SAY_EVERY) {
+            shared.changed.notify_one();
+        }
+        Ok(note.number < shared.last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Note, Progress};
+
+    #[test]
+    fn what_is_lost_comes_twice_or_too_early_is_told() {
+        for (numbers, fine) in
+            [([0, 0, 1, 2], true), ([0, 1, 2, 3], true), ([0, 1, 1, 2], false), ([0, 2, 1, 3], false)]
+        {
+            let progress = Progress::new(1, 3);
+            let mut subscriber = progress.subscribers().next().expect("one");
+            let more: Result<Vec<bool>, _> =
+                numbers.into_iter().map(|number| subscriber.receive(&Note::new(number))).collect();
+            assert_eq!(more.is_ok(), fine, "{numbers:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_slowest_is_what_counts() {
+        let progress = Progress::new(2, 2);
+        let mut subscribers: Vec<_> = progress.subscribers().collect();
+        let mut receive =
+            |who: usize, number| subscribers[who].receive(&Note::new(number)).expect("in order");
+        receive(0, 0);
+        assert_eq!(progress.slowest(), 0, "the other does not listen");
+        receive(1, 0);
+        assert_eq!([receive(0, 1), receive(0, 2)], [true, false]);
+        assert_eq!(progress.slowest(), 1);
+        assert_eq!([receive(1, 1), receive(1, 2)], [true, false]);
+        let mut said = Vec::new();
+        progress.tell(|next| said.push(next)).await;
+        assert_eq!(said, [3]);
+        assert!(progress.late()[0] >= 0.0);
     }
 }

@@ -4,9 +4,9 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::chart;
 use super::load::Load;
-use crate::comparison::Comparison;
+use super::{chart, ratios};
+use crate::comparison::{Comparison, Role};
 use crate::figures::Figures;
 use crate::plan::Plan;
 
@@ -30,23 +30,24 @@ pub(crate) fn write(folder: &Path, comparisons: &[Comparison], plan: Plan, load:
     let path = folder.join(format!("{}.json", first.workload.to_lowercase()));
     let text = serde_json::to_string_pretty(&document)? + "\n";
     fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    ratios::draw(folder, comparisons)?;
     chart::draw(folder, comparisons)
 }
 
 fn value(comparison: &Comparison) -> Value {
     let Comparison { workload: _, metric, setting, axis, at, participants } = comparison;
-    let figures = |figures: Option<Figures>| {
-        figures
-            .map(|it| json!({"median": rounded(it.median), "min": rounded(it.min), "max": rounded(it.max)}))
-    };
+    let figures = |figures: Option<Figures>| figures.map(in_json);
     let participants: Vec<Value> = participants
         .iter()
         .map(|participant| {
+            let beside = comparison.ratio_to(participant).filter(|_| participant.role != Role::Ours);
             let samples: Vec<f64> = participant.samples.iter().copied().map(rounded).collect();
             json!({
                 "name": participant.name,
                 "role": format!("{:?}", participant.role).to_lowercase(),
                 "samples": samples,
+                "failed": participant.failed,
+                "ours_to_it": figures(beside),
             })
         })
         .collect();
@@ -60,6 +61,10 @@ fn value(comparison: &Comparison) -> Value {
         "best_peer": comparison.best_peer().map(|peer| peer.name),
         "ratio": figures(comparison.ratio()),
     })
+}
+
+fn in_json(Figures { median, min, max }: Figures) -> Value {
+    json!({"median": rounded(median), "min": rounded(min), "max": rounded(max)})
 }
 
 /// Four digits are more than the noise allows.

@@ -3,6 +3,7 @@
 mod chart;
 mod file;
 mod load;
+mod ratios;
 mod table;
 
 pub(crate) use file::write;

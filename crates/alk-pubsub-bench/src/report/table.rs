@@ -5,9 +5,10 @@ use crate::comparison::{Comparison, Role};
 use crate::figures::Figures;
 
 /// A table for each metric of those that belong together: a row for each comparison, a column for each who took part.
-pub(crate) fn markdown(comparisons: &[Comparison], load: Load) -> String {
+/// Behind the figures of others stands how often ours is as good; who failed is listed behind the tables.
+pub(crate) fn markdown(all: &[Comparison], load: Load) -> String {
     let mut text = String::new();
-    let mut comparisons: Vec<&Comparison> = comparisons.iter().collect();
+    let mut comparisons: Vec<&Comparison> = all.iter().collect();
     comparisons.sort_by_key(|comparison| comparison.metric.name);
     let mut header: Option<(&str, Vec<&str>)> = None;
     for comparison in comparisons {
@@ -23,16 +24,36 @@ pub(crate) fn markdown(comparisons: &[Comparison], load: Load) -> String {
         }
         let _ = writeln!(text, "{}", row(comparison));
     }
-    text
+    text + &failures(all)
+}
+
+fn failures(comparisons: &[Comparison]) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for Comparison { workload, setting, axis, at, participants, .. } in comparisons {
+        for participant in participants {
+            let Some(why) = &participant.failed else { continue };
+            let line = format!("failed: {}, {workload}, {setting}, {at} {axis}: {why}\n", participant.name);
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+    }
+    if lines.is_empty() { String::new() } else { "\n".to_owned() + &lines.concat() }
 }
 
 fn row(comparison: &Comparison) -> String {
     let mut row = format!("| {} | {} |", comparison.at, comparison.setting);
     for participant in &comparison.participants {
-        let cell = Figures::of(participant.samples.iter().copied()).map(cell).unwrap_or_default();
-        let _ = match participant.role {
-            Role::Ours => write!(row, " **{cell}** |"),
-            Role::Peer | Role::Limit => write!(row, " {cell} |"),
+        let figures = Figures::of(participant.samples.iter().copied());
+        let cell = match (figures, &participant.failed) {
+            (Some(figures), _) => cell(figures),
+            (None, Some(_)) => "failed".to_owned(),
+            (None, None) => String::new(),
+        };
+        let _ = match (participant.role, comparison.ratio_to(participant)) {
+            (Role::Ours, _) => write!(row, " **{cell}** |"),
+            (_, Some(ratio)) => write!(row, " {cell} ×{} |", short(ratio.median)),
+            (_, None) => write!(row, " {cell} |"),
         };
     }
     let ratio = comparison.ratio().map(cell).unwrap_or_default();
@@ -63,8 +84,14 @@ mod tests {
     fn a_row_has_everybody_and_the_ratio() {
         let metric = Metric { name: "delivered", unit: "events/s", better: Better::More };
         let participants = vec![
-            Participant { name: "peer", role: Role::Peer, samples: vec![100.0, 50.0, 200.0] },
-            Participant { name: "ours", role: Role::Ours, samples: vec![300.0, 100.0, 100.0] },
+            Participant { name: "peer", role: Role::Peer, samples: vec![100.0, 50.0, 200.0], failed: None },
+            Participant { name: "ours", role: Role::Ours, samples: vec![300.0, 100.0, 100.0], failed: None },
+            Participant {
+                name: "fell",
+                role: Role::Peer,
+                samples: vec![],
+                failed: Some("it lost".to_owned()),
+            },
         ];
         let comparison = Comparison {
             workload: "A",
@@ -79,9 +106,10 @@ mod tests {
         assert_eq!(
             text,
             "\nA: delivered, events/s (2 cores, load average 0.50 at the beginning)\n\n\
-             | subscribers | | peer | ours | ours to the best peer |\n| ---: | --- | --- | --- | --- |\n\
-             | 8 | here | 100 (50.0–200) | **100 (100–300)** | 2.00 (0.50–3.00) |\n\
-             | 8 | here | 100 (50.0–200) | **100 (100–300)** | 2.00 (0.50–3.00) |\n"
+             | subscribers | | peer | ours | fell | ours to the best peer |\n| ---: | --- | --- | --- | --- | --- |\n\
+             | 8 | here | 100 (50.0–200) ×2.00 | **100 (100–300)** | failed | 2.00 (0.50–3.00) |\n\
+             | 8 | here | 100 (50.0–200) ×2.00 | **100 (100–300)** | failed | 2.00 (0.50–3.00) |\n\
+             \nfailed: fell, A, here, 8 subscribers: it lost\n"
         );
     }
 

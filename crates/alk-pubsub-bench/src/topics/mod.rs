@@ -6,5 +6,5 @@ mod memory;
 mod publishing;
 mod registry;
 
-pub(crate) use measure::measure;
+pub(crate) use measure::{growth, measure};
 pub use memory::print_memory;

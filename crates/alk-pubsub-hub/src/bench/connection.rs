@@ -8,13 +8,16 @@ use serde_json::value::RawValue;
 use super::answer::{self, Answer};
 use super::event::Events;
 use super::events::{self, Chunks};
-use super::frames::{self, CLOSE, PING, PONG, TEXT};
+use super::frames::{self, BINARY, CLOSE, PING, PONG, TEXT};
+use super::nats::{self, Said};
 use super::tally::{Reader, Tally};
+use crate::cli::Dialect;
 
 /// One connection to the hub: a listener's or the publisher's.
 #[derive(Debug)]
 pub(super) struct Connection {
     stream: TcpStream,
+    dialect: Dialect,
     stage: Stage,
     /// The topic that it asks for once it is connected; the publisher has none.
     topic: Option<String>,
@@ -23,7 +26,7 @@ pub(super) struct Connection {
     outgoing: Vec<u8>,
     /// What arrived and is not yet whole.
     rest: Vec<u8>,
-    /// Of an event stream, without its chunks.
+    /// Of an event stream, without its chunks; of NATS, what is not yet whole of several frames.
     body: Vec<u8>,
 }
 
@@ -55,9 +58,10 @@ struct Control<'a> {
 
 impl Connection {
     /// Will send the request when it is connected, and ask for the topic if it is a WebSocket.
-    pub(super) fn new(stream: TcpStream, request: String, topic: Option<String>) -> Self {
+    pub(super) fn new(stream: TcpStream, dialect: Dialect, request: String, topic: Option<String>) -> Self {
         Self {
             stream,
+            dialect,
             stage: Stage::Head,
             topic,
             ready: false,
@@ -81,9 +85,16 @@ impl Connection {
         &mut self.reader
     }
 
-    /// Queues a text frame.
-    pub(super) fn send(&mut self, text: &str) {
-        frames::write(TEXT, text.as_bytes(), &mut self.outgoing);
+    /// Queues an event.
+    pub(super) fn publish(&mut self, envelope: &str) {
+        match self.dialect {
+            Dialect::Alk | Dialect::Nchan => self.send(TEXT, envelope),
+            Dialect::Nats => self.send(BINARY, &nats::publish(envelope)),
+        }
+    }
+
+    fn send(&mut self, opcode: u8, text: &str) {
+        frames::write(opcode, text.as_bytes(), &mut self.outgoing);
     }
 
     /// Writes what is queued, as much as the socket takes.
@@ -151,7 +162,14 @@ impl Connection {
             let Some((answer, length)) = answer::read(bytes) else { return Ok(0) };
             used = length;
             self.stage = match answer {
-                Answer::WebSocket => Stage::WebSocket,
+                Answer::WebSocket => {
+                    match self.dialect {
+                        Dialect::Alk => {}
+                        Dialect::Nats => self.send(BINARY, &nats::greeting(self.topic.is_some())),
+                        Dialect::Nchan => self.ready = true,
+                    }
+                    Stage::WebSocket
+                }
                 Answer::Stream { chunked } => {
                     self.ready = true;
                     Stage::Stream(chunked.then(Chunks::default))
@@ -197,6 +215,7 @@ impl Connection {
 
     fn frame(&mut self, opcode: u8, payload: &[u8], shared: &mut Shared<'_>) -> Result<(), String> {
         match opcode {
+            TEXT | BINARY if self.dialect == Dialect::Nats => self.nats(payload, shared),
             TEXT => self.message(payload, shared),
             PING => {
                 frames::write(PONG, payload, &mut self.outgoing);
@@ -218,7 +237,7 @@ impl Connection {
             ("__welcome", Some(topic)) => {
                 let frame =
                     serde_json::json!({"type": "__subscribe", "id": "", "payload": {"topics": [topic]}});
-                self.send(&frame.to_string());
+                self.send(TEXT, &frame.to_string());
             }
             ("__welcome", None) | ("__subscribed", _) => self.ready = true,
             ("__gap", _) => self.reader.gap(),
@@ -227,5 +246,25 @@ impl Connection {
             _ => {}
         }
         Ok(())
+    }
+
+    fn nats(&mut self, piece: &[u8], shared: &mut Shared<'_>) -> Result<(), String> {
+        let mut body = std::mem::take(&mut self.body);
+        body.extend_from_slice(piece);
+        let mut failed = None;
+        let used = nats::read(&body, |said| match said {
+            Said::Message(envelope) => {
+                if let Some(stamp) = shared.events.read(envelope) {
+                    shared.tally.see(&mut self.reader, stamp, shared.now);
+                }
+            }
+            Said::Ping => self.send(BINARY, "PONG\r\n"),
+            Said::Pong => self.ready = true,
+            Said::Error(error) => _ = failed.get_or_insert(format!("the hub refused something: {error}")),
+            Said::Else => {}
+        });
+        body.drain(..used);
+        self.body = body;
+        failed.map_or(Ok(()), Err)
     }
 }

@@ -66,14 +66,14 @@ impl Generator {
             begin: Instant::now(),
             buffer: vec![0; 256 << 10].into(),
         };
-        generator.open(place, place.upgrade(), None)?;
+        generator.open(place, place.publisher(), None)?;
         let topic = generator.events.topic();
         let all = listeners as usize + 1;
         let (mut last, mut done) = (Instant::now(), 0);
         while done < all {
             let waiting = generator.connections.len() - done;
             if done > 0 && waiting < AT_ONCE && generator.connections.len() < all {
-                generator.open(place, place.request(transport, &topic), Some(topic.clone()))?;
+                generator.open(place, place.listener(transport, &topic), Some(topic.clone()))?;
                 continue;
             }
             generator.turn(Duration::from_millis(20))?;
@@ -97,7 +97,7 @@ impl Generator {
             self.poll.registry().register(&mut stream, token, all).map(|()| stream)
         });
         let stream = registered.map_err(|source| Error::System { doing: "open a connection", source })?;
-        self.connections.push(Connection::new(stream, request, topic));
+        self.connections.push(Connection::new(stream, place.dialect, request, topic));
         Ok(())
     }
 
@@ -170,7 +170,7 @@ impl Generator {
     fn publish_one(&mut self, sent: u64) {
         let sequence = self.tally.publish();
         let envelope = self.events.write(Stamp { sequence, sent });
-        self.connections[PUBLISHER].send(&envelope);
+        self.connections[PUBLISHER].publish(&envelope);
     }
 
     /// Waits until everybody has everything, or nothing comes any more.

@@ -2,7 +2,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 
 use http::Uri;
 
-use crate::cli::{BenchArgs, HubUrl, Transport};
+use crate::cli::{BenchArgs, Dialect, HubUrl, Transport};
 use crate::error::Error;
 
 /// Where a hub is, and what to ask there.
@@ -11,6 +11,7 @@ pub(super) struct Place {
     pub(super) address: SocketAddr,
     host: String,
     target: String,
+    pub(super) dialect: Dialect,
     token: Option<String>,
 }
 
@@ -21,7 +22,7 @@ impl Place {
     ///
     /// If there is none, if it has TLS, or if the token cannot be in a header.
     pub(super) fn find(arguments: &BenchArgs) -> Result<Self, Error> {
-        let BenchArgs { hub, token, .. } = arguments;
+        let BenchArgs { hub, token, dialect, .. } = arguments;
         let (host, port, target) = parts(hub)?;
         if token.as_ref().is_some_and(|token| http::HeaderValue::from_str(token).is_err()) {
             return Err(Error::Usage("the token has characters that no token has".to_owned()));
@@ -29,37 +30,46 @@ impl Place {
         let address =
             (host.trim_matches(['[', ']']), port).to_socket_addrs().ok().and_then(|mut all| all.next());
         let address = address.ok_or_else(|| Error::Failed(format!("there is no machine called `{host}`")))?;
-        Ok(Self { address, host: format!("{host}:{port}"), target, token: token.clone() })
+        Ok(Self { address, host: format!("{host}:{port}"), target, dialect: *dialect, token: token.clone() })
     }
 
-    /// The request for a WebSocket.
-    pub(super) fn upgrade(&self) -> String {
-        format!(
-            "GET {} HTTP/1.1\r\nHost: {}\r\n{}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Key: YWxrLWh1YiBiZW5jaCAuLg==\r\n\r\n",
-            self.target,
-            self.host,
-            self.authorization()
-        )
-    }
-
-    /// The request for an event stream, which is beside the WebSockets.
-    pub(super) fn stream(&self, topic: &str) -> String {
-        let path = self.target.split('?').next().unwrap_or_default();
-        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        format!(
-            "GET {folder}/events?topic={topic} HTTP/1.1\r\nHost: {}\r\n{}Accept: text/event-stream\r\n\r\n",
-            self.host,
-            self.authorization()
-        )
+    /// How the publisher asks.
+    pub(super) fn publisher(&self) -> String {
+        self.upgrade(if self.dialect == Dialect::Nchan { "/pub" } else { &self.target })
     }
 
     /// How a listener asks.
-    pub(super) fn request(&self, transport: Transport, topic: &str) -> String {
-        match transport {
-            Transport::Ws => self.upgrade(),
-            Transport::Sse => self.stream(topic),
+    pub(super) fn listener(&self, transport: Transport, topic: &str) -> String {
+        match (transport, self.dialect) {
+            (Transport::Ws, Dialect::Nchan) => self.upgrade("/sub"),
+            (Transport::Ws, _) => self.upgrade(&self.target),
+            (Transport::Sse, Dialect::Nchan) => self.stream("/sub"),
+            (Transport::Sse, _) => self.stream(&self.beside(topic)),
         }
+    }
+
+    fn upgrade(&self, target: &str) -> String {
+        format!(
+            "GET {target} HTTP/1.1\r\nHost: {}\r\n{}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: YWxrLWh1YiBiZW5jaCAuLg==\r\n\r\n",
+            self.host,
+            self.authorization()
+        )
+    }
+
+    fn stream(&self, target: &str) -> String {
+        format!(
+            "GET {target} HTTP/1.1\r\nHost: {}\r\n{}Accept: text/event-stream\r\n\r\n",
+            self.host,
+            self.authorization()
+        )
+    }
+
+    /// Event streams are beside the WebSockets.
+    fn beside(&self, topic: &str) -> String {
+        let path = self.target.split('?').next().unwrap_or_default();
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        format!("{folder}/events?topic={topic}")
     }
 
     fn authorization(&self) -> String {
@@ -81,7 +91,7 @@ fn parts(hub: &HubUrl) -> Result<(String, u16, String), Error> {
 #[cfg(test)]
 mod tests {
     use super::{Place, parts};
-    use crate::cli::{BenchArgs, Cli, Command};
+    use crate::cli::{BenchArgs, Cli, Command, Transport};
     use clap::Parser;
 
     fn arguments(more: &[&str]) -> BenchArgs {
@@ -96,15 +106,25 @@ mod tests {
     fn streams_are_beside_the_sockets() {
         let place = Place::find(&arguments(&["--hub", "ws://127.0.0.1:1/a/ws?x=1", "--token", "t"])).unwrap();
         assert_eq!(place.address, "127.0.0.1:1".parse().unwrap());
+        let (publisher, listener) = (place.publisher(), place.listener(Transport::Ws, "a:b"));
         assert!(
-            place
-                .upgrade()
+            publisher
                 .starts_with("GET /a/ws?x=1 HTTP/1.1\r\nHost: 127.0.0.1:1\r\nAuthorization: Bearer t\r\n")
         );
-        assert!(place.stream("a:b").starts_with("GET /a/events?topic=a:b HTTP/1.1\r\n"));
+        assert_eq!(publisher, listener);
+        assert!(place.listener(Transport::Sse, "a:b").starts_with("GET /a/events?topic=a:b HTTP/1.1\r\n"));
         let place = Place::find(&arguments(&["--hub", "ws://[::1]:7"])).unwrap();
         assert_eq!(place.address, "[::1]:7".parse().unwrap());
-        assert!(place.upgrade().starts_with("GET /ws HTTP/1.1\r\nHost: [::1]:7\r\nConn"));
+        assert!(place.publisher().starts_with("GET /ws HTTP/1.1\r\nHost: [::1]:7\r\nConn"));
+    }
+
+    #[test]
+    fn nchan_has_a_place_for_each() {
+        let place = Place::find(&arguments(&["--hub", "ws://127.0.0.1:1/", "--dialect", "nchan"])).unwrap();
+        assert!(place.publisher().starts_with("GET /pub HTTP/1.1\r\n"));
+        for transport in [Transport::Ws, Transport::Sse] {
+            assert!(place.listener(transport, "a:b").starts_with("GET /sub HTTP/1.1\r\n"));
+        }
     }
 
     #[test]

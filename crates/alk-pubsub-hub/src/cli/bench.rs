@@ -65,6 +65,17 @@ pub struct BenchArgs {
     #[arg(long, env = "ALK_HUB_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     pub token: Option<String>,
 
+    /// What the hub speaks: another one may be measured beside ours
+    #[arg(
+        long,
+        env = "ALK_HUB_DIALECT",
+        hide = true,
+        value_enum,
+        default_value = "alk",
+        value_name = "DIALECT"
+    )]
+    pub dialect: Dialect,
+
     /// Write JSON: a line when all are connected, one when it begins to measure, one with what it found
     #[arg(long, env = "ALK_HUB_JSON")]
     pub json: bool,
@@ -77,6 +88,17 @@ pub enum Transport {
     Ws,
     /// Streams of server-sent events
     Sse,
+}
+
+/// What a hub speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Dialect {
+    /// The wire protocol of alk-pubsub
+    Alk,
+    /// That of NATS, in WebSocket messages
+    Nats,
+    /// Of nginx with nchan: bare events, published at /pub and heard at /sub
+    Nchan,
 }
 
 fn payload(text: &str) -> Result<ByteSize, String> {

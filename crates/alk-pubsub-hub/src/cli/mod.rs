@@ -18,7 +18,7 @@ mod token;
 pub use anonymous::Anonymous;
 pub(crate) use anonymous::Rights;
 pub use bearer::BearerArgs;
-pub use bench::{BenchArgs, Transport};
+pub use bench::{BenchArgs, Dialect, Transport};
 pub use byte_size::ByteSize;
 pub use command::{Cli, Command};
 pub use doctor::DoctorArgs;

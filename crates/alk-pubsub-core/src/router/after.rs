@@ -45,15 +45,15 @@ impl After {
             wakes.wake();
         }
         if !later.is_empty() {
-            run_later(later);
+            // What is dropped stays until the listeners have run.
+            run_later(&later);
         }
     }
 }
 
 #[inline(never)]
-fn run_later(later: Vec<Later>) {
-    // What is dropped stays until the listeners have run.
-    for later in &later {
+fn run_later(later: &[Later]) {
+    for later in later {
         if let Later::RunListeners(log) = later {
             log.run_listeners();
         }

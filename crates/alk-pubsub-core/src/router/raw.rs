@@ -148,7 +148,7 @@ impl RawSubscription {
             match (&mut source, ending) {
                 (Source::Cursor(cursor), Some(ending)) => cursor.set_ending(ending.clone(), state),
                 (Source::Latest(_, beside) | Source::Held(beside), ending) => {
-                    beside.ending.clone_from(ending)
+                    beside.ending.clone_from(ending);
                 }
                 (Source::Cursor(_), None) => {}
             }

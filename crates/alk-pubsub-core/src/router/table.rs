@@ -256,7 +256,7 @@ impl Router {
                 return Ok(0);
             };
             let Some(locked) = lock(log, &room) else { return Err(Full { event, log: log.clone() }) };
-            let receivers = inner.put(locked, event, 1, inner.sample().as_ref(), &mut after);
+            let receivers = put(locked, event, 1, inner.sample().as_ref(), &mut after);
             drop(topics);
             after.run();
             return Ok(receivers);
@@ -352,30 +352,29 @@ fn lock<'a>(log: &'a Arc<Log>, room: &impl Fn(&mut State) -> bool) -> Option<Loc
     if room(&mut state) { Some((log, state)) } else { None }
 }
 
+/// Appends to a log; `published` is 1 in the first that the event is appended to. Returns how many receive it there.
+#[inline]
+fn put(
+    (log, mut state): Locked<'_>,
+    event: Event,
+    published: u64,
+    sample: Option<&LatencySample>,
+    after: &mut After,
+) -> u64 {
+    let delivered = state.receivers();
+    state.counts += Counts { published, delivered };
+    log.append(&mut state, event.into(), after);
+    if let Some(sample) = sample {
+        state.time_last(sample);
+    }
+    delivered
+}
+
 impl Inner {
     /// Whether the event that is delivered now is to be timed.
     #[inline]
     fn sample(&self) -> Option<LatencySample> {
         self.probe.get().and_then(LatencyProbe::sample)
-    }
-
-    /// Appends to a log; `published` is 1 in the first that the event is appended to. Returns how many receive it there.
-    #[inline]
-    fn put(
-        &self,
-        (log, mut state): Locked<'_>,
-        event: Event,
-        published: u64,
-        sample: Option<&LatencySample>,
-        after: &mut After,
-    ) -> u64 {
-        let delivered = state.receivers();
-        state.counts += Counts { published, delivered };
-        log.append(&mut state, event.into(), after);
-        if let Some(sample) = sample {
-            state.time_last(sample);
-        }
-        delivered
     }
 
     /// Appends to all that are there. Returns how many receive it, and the event where it is still to be dropped.
@@ -391,7 +390,7 @@ impl Inner {
         let (mut published, mut receivers, mut event) = (1, 0, Some(event));
         for locked in logs.into_iter().flatten() {
             if let Some(event) = if several { event.clone() } else { event.take() } {
-                receivers += self.put(locked, event, published, sample.as_ref(), after);
+                receivers += put(locked, event, published, sample.as_ref(), after);
                 published = 0;
             }
         }

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -13,7 +14,8 @@ use crate::turns::{Conditions, take_turns};
 const METRIC: Metric = Metric { name: "events", unit: "k events/s", better: Better::More };
 const OURS: &str = "alk-pubsub";
 const CHANNELS: &str = "tokio channels";
-const THREAD: [(&str, Role); 2] = [(CHANNELS, Role::Peer), (OURS, Role::Ours)];
+const SHARED: &str = "tokio channels, Arc";
+const THREAD: [(&str, Role); 3] = [(CHANNELS, Role::Peer), (SHARED, Role::Peer), (OURS, Role::Ours)];
 #[cfg(unix)]
 const BYTES: &str = "socket pair, bytes";
 #[cfg(unix)]
@@ -53,11 +55,13 @@ pub(crate) fn measure(plan: Plan) -> Vec<Comparison> {
         };
     add("thread, ping-pong", &THREAD, pings, &|name| match name {
         OURS => Ok(runtime(0)?.block_on(thread::pings(pings))),
-        _ => Ok(runtime(0)?.block_on(thread::plain_pings(pings))),
+        SHARED => Ok(runtime(0)?.block_on(thread::plain_pings::<Arc<u64>>(pings))),
+        _ => Ok(runtime(0)?.block_on(thread::plain_pings::<u64>(pings))),
     });
     add("thread, one way", &THREAD, events, &|name| match name {
         OURS => Ok(runtime(0)?.block_on(thread::one_way(events))),
-        _ => Ok(runtime(0)?.block_on(thread::plain_one_way(events))),
+        SHARED => Ok(runtime(0)?.block_on(thread::plain_one_way::<Arc<u64>>(events))),
+        _ => Ok(runtime(0)?.block_on(thread::plain_one_way::<u64>(events))),
     });
     #[cfg(unix)]
     add("process, ping-pong", &PROCESS, pings, &|name| match name {

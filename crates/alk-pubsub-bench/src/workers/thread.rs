@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alk_pubsub_core::{Bounds, Error, Overflow, PubSub, event_map};
@@ -9,9 +10,37 @@ const QUEUE: usize = 1024;
 
 event_map! { struct Events { Ping("ping") => u64, Pong("pong") => u64 } }
 
+/// What goes through a plain channel.
+pub(super) trait Carried: Send + 'static {
+    fn of(number: u64) -> Self;
+    fn number(&self) -> u64;
+}
+
+impl Carried for u64 {
+    fn of(number: u64) -> Self {
+        number
+    }
+
+    fn number(&self) -> u64 {
+        *self
+    }
+}
+
+/// As events are carried that have more than one receiver.
+impl Carried for Arc<u64> {
+    fn of(number: u64) -> Self {
+        Arc::new(number)
+    }
+
+    fn number(&self) -> u64 {
+        **self
+    }
+}
+
 /// A thread with a runtime of its own and a pair of bounded channels.
-fn plain<F>(main: impl FnOnce(mpsc::Receiver<u64>, mpsc::Sender<u64>) -> F + Send + 'static) -> Plain
+fn plain<T, F>(main: impl FnOnce(mpsc::Receiver<T>, mpsc::Sender<T>) -> F + Send + 'static) -> Plain<T>
 where
+    T: Carried,
     F: Future<Output = ()>,
 {
     let (up, from_up) = mpsc::channel(QUEUE);
@@ -25,29 +54,29 @@ where
     Plain { up, down: from_down, end }
 }
 
-struct Plain {
-    up: mpsc::Sender<u64>,
-    down: mpsc::Receiver<u64>,
+struct Plain<T> {
+    up: mpsc::Sender<T>,
+    down: mpsc::Receiver<T>,
     end: oneshot::Receiver<()>,
 }
 
-impl Plain {
+impl<T> Plain<T> {
     async fn end(self) {
         drop((self.up, self.down));
         self.end.await.unwrap();
     }
 }
 
-pub(super) async fn plain_pings(count: u64) -> Duration {
-    let mut worker = plain(async |mut pings, pongs| {
+pub(super) async fn plain_pings<T: Carried>(count: u64) -> Duration {
+    let mut worker = plain::<T, _>(async |mut pings, pongs| {
         while let Some(ping) = pings.recv().await {
             pongs.send(ping).await.unwrap();
         }
     });
     let start = Instant::now();
     for ping in 0..count {
-        worker.up.send(ping).await.unwrap();
-        assert_eq!(worker.down.recv().await, Some(ping));
+        worker.up.send(T::of(ping)).await.unwrap();
+        assert_eq!(worker.down.recv().await.unwrap().number(), ping);
     }
     let took = start.elapsed();
     worker.end().await;
@@ -80,18 +109,18 @@ pub(super) async fn pings(count: u64) -> Duration {
     took
 }
 
-pub(super) async fn plain_one_way(events: u64) -> Duration {
-    let mut worker = plain(async move |mut pings, pongs| {
+pub(super) async fn plain_one_way<T: Carried>(events: u64) -> Duration {
+    let mut worker = plain::<T, _>(async move |mut pings, pongs| {
         for ping in 0..events {
-            assert_eq!(pings.recv().await, Some(ping));
+            assert_eq!(pings.recv().await.unwrap().number(), ping);
         }
-        pongs.send(events).await.unwrap();
+        pongs.send(T::of(events)).await.unwrap();
     });
     let start = Instant::now();
     for ping in 0..events {
-        worker.up.send(ping).await.unwrap();
+        worker.up.send(T::of(ping)).await.unwrap();
     }
-    assert_eq!(worker.down.recv().await, Some(events));
+    assert_eq!(worker.down.recv().await.unwrap().number(), events);
     let took = start.elapsed();
     worker.end().await;
     took

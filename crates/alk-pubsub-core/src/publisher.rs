@@ -68,11 +68,7 @@ impl<P: Payload> Publisher<P> {
         if spans::are_heard() {
             return Box::pin(publish_in_span(target, trace, self.topic.clone(), payload)).await;
         }
-        let dispatched = target.dispatch_event(event(trace, self.topic.clone(), payload));
-        match dispatched.try_ready() {
-            Ok(published) => published,
-            Err(waiting) => waiting.await,
-        }
+        dispatch(target, event(trace, self.topic.clone(), payload)).await
     }
 
     /// Publishes an event without waiting for anything.
@@ -94,11 +90,17 @@ pub(crate) async fn publish<P: Payload>(
     if spans::are_heard() {
         return Box::pin(publish_in_span(target, trace, topic, payload)).await;
     }
-    let dispatched = target.dispatch_event(event(trace, topic, payload));
-    match dispatched.try_ready() {
+    dispatch(target, event(trace, topic, payload)).await
+}
+
+async fn dispatch(target: &dyn EventTarget, event: Event) -> Result<Published, Error> {
+    let published = match target.dispatch_event(event).try_ready() {
         Ok(published) => published,
         Err(waiting) => waiting.await,
-    }
+    };
+    // Afterwards: publishes that are begun one after the other and are under way together stay in that order.
+    tokio::task::coop::consume_budget().await;
+    published
 }
 
 async fn publish_in_span<P: Payload>(
@@ -114,7 +116,7 @@ async fn publish_in_span<P: Payload>(
         Err(waiting) => waiting.instrument(span.clone()).await,
     };
     spans::published(&span, &published);
-    // Afterwards: publishes that are begun one after the other and are under way together stay in that order.
+    // See `dispatch`.
     tokio::task::coop::consume_budget().await;
     published
 }

@@ -17,7 +17,7 @@ use crate::spoke::shared::{Phase, Shared};
 
 /// How many frames are read before others have their turn, and how many rounds are made. Among the others are those who take
 /// what was read: one with a queue of the usual size is not overrun before it could run at all.
-pub(super) const TURN: usize = 128;
+pub(super) const TURN: usize = 64;
 
 /// A pipe and what goes on on it. Everything is polled by one task, reading never waits for writing.
 pub(in crate::spoke) struct Connection<'a, P> {

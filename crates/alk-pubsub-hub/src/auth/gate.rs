@@ -81,7 +81,7 @@ fn is_local(request: &Request) -> bool {
 }
 
 fn is_forwarded(headers: &HeaderMap) -> bool {
-    ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"]
+    ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"]
         .into_iter()
         .any(|name| headers.contains_key(name))
 }

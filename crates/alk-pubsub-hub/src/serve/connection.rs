@@ -1,13 +1,15 @@
 //! One connection, from its first byte to its last.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use alk_pubsub::sse::{HangUp, PublishRate};
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
+use axum::response::Response;
+use http::Extensions;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -18,18 +20,18 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
+use super::head::{self, First, MAX_HEAD, MAX_HEADERS};
 use super::hub::Hub;
 use super::line::Line;
 use super::refusal::Refusal;
 use super::seats::Seat;
 use super::socket::{Places, Socket, Stream};
+use super::stream;
 
 /// How long a draining hub waits for the first request of a connection that is there already.
 const UNUSED: Duration = Duration::from_millis(500);
 /// How large the head of a request may be, how much of a body is read ahead, and how much of an answer is kept for writing.
-const BUFFER: usize = 16 << 10;
-/// How many headers a request may have.
-const MAX_HEADERS: usize = 100;
+const BUFFER: usize = MAX_HEAD;
 
 /// What a connection is made of beside its socket.
 pub(super) struct Connection {
@@ -57,31 +59,113 @@ impl Connection {
                 None => return,
             },
         };
-        let Self { peer, seat, rate, hub, router, handshake_timeout, draining, cut, .. } = self;
         let line = Arc::new(Line::default());
-        let socket = Socket::new(stream, line.clone(), seat.clone(), places);
-        let router = TowerToHyperService::new(router);
-        let used = Arc::new(AtomicBool::new(false));
-        let service = {
-            let (used, line) = (used.clone(), line.clone());
-            service_fn(move |mut request: Request<_>| {
-                used.store(true, Ordering::Relaxed);
-                // What the last request had is over.
-                seat.leave();
-                let extensions = request.extensions_mut();
-                extensions.insert(ConnectInfo(peer));
-                extensions.insert(seat.clone());
-                let (number, line) = (line.request(), line.clone());
-                extensions.insert(HangUp::new(move || line.hang_up(number)));
-                if let Some(rate) = &rate {
-                    extensions.insert(rate.clone());
+        let mut socket = Socket::new(stream, line.clone(), self.seat.clone(), places);
+        let mut read = Vec::new();
+        let answered = match self.first(&mut socket, &mut read).await {
+            None => return,
+            Some(First::Any) => None,
+            Some(First::Events(request)) => {
+                // In a box, as all that is behind it: few connections need room for everything at once.
+                match Box::pin(self.ask(&line, request, &mut socket, &mut read)).await {
+                    None => return,
+                    Some(answer) if stream::is_stream(&answer) => {
+                        drop(read);
+                        return Box::pin(self.stream(&line, socket, answer)).await;
+                    }
+                    answer => answer,
                 }
-                router.call(request)
-            })
+            }
         };
+        socket.read_again(read);
+        Box::pin(self.requests(line, socket, answered)).await;
+    }
+
+    /// What the connection begins with; `None` where it is over before that.
+    async fn first(&self, socket: &mut Socket, read: &mut Vec<u8>) -> Option<First> {
+        tokio::select! {
+            first = timeout(self.handshake_timeout, head::first(socket, read)) => match first {
+                Ok(Ok(first)) => Some(first),
+                Ok(Err(error)) => {
+                    tracing::debug!(peer = %self.peer, %error, "a connection ended before it asked for anything");
+                    None
+                }
+                Err(_) => {
+                    self.hub.refusals.count(Refusal::TooSlow);
+                    None
+                }
+            },
+            () = self.drained() => None,
+        }
+    }
+
+    /// The answer to the first request; `None` where the client does not wait for it.
+    async fn ask(
+        &self,
+        line: &Arc<Line>,
+        mut request: Request,
+        socket: &mut Socket,
+        read: &mut Vec<u8>,
+    ) -> Option<Response> {
+        self.introduce(line, request.extensions_mut());
+        tokio::select! {
+            answer = TowerToHyperService::new(self.router.clone()).call(request) => match answer {
+                Ok(answer) => Some(answer),
+                Err(never) => match never {},
+            },
+            () = head::gone(socket, read) => None,
+            () = self.cut.cancelled() => None,
+        }
+    }
+
+    /// Tells those who answer a request where it comes from.
+    fn introduce(&self, line: &Arc<Line>, extensions: &mut Extensions) {
+        // What the last request had is over.
+        self.seat.leave();
+        extensions.insert(ConnectInfo(self.peer));
+        extensions.insert(self.seat.clone());
+        let (number, line) = (line.request(), line.clone());
+        extensions.insert(HangUp::new(move || line.hang_up(number)));
+        if let Some(rate) = &self.rate {
+            extensions.insert(rate.clone());
+        }
+    }
+
+    /// Serves an event stream, and nothing else.
+    async fn stream(self, line: &Line, socket: Socket, answer: Response) {
+        tokio::select! {
+            ended = stream::write(socket, answer) => if let Err(error) = ended {
+                tracing::debug!(peer = %self.peer, %error, "a stream ended badly");
+            },
+            () = self.hung_up(line) => {}
+            () = self.cut.cancelled() => {}
+        }
+    }
+
+    /// Serves requests of all kinds. To the first there may be an answer already.
+    async fn requests(self, line: Arc<Line>, socket: Socket, answered: Option<Response>) {
+        let used = AtomicBool::new(false);
+        let answered = Mutex::new(answered);
+        let router = TowerToHyperService::new(self.router.clone());
+        let service = service_fn(|mut request: hyper::Request<_>| {
+            used.store(true, Ordering::Relaxed);
+            let answer = match answered.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                Some(answer) => Ok(answer),
+                None => {
+                    self.introduce(&line, request.extensions_mut());
+                    Err(router.call(request))
+                }
+            };
+            async {
+                match answer {
+                    Ok(answer) => Ok(answer),
+                    Err(answer) => answer.await,
+                }
+            }
+        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(handshake_timeout)
+            .header_read_timeout(self.handshake_timeout)
             .max_buf_size(BUFFER)
             .max_headers(MAX_HEADERS)
             .serve_connection(TokioIo::new(socket), service)
@@ -89,11 +173,8 @@ impl Connection {
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
-            () = line.hung_up() => {
-                tracing::debug!(%peer, "a client has not taken the end of its stream; cut");
-                return;
-            }
-            () = draining.cancelled() => {
+            () = self.hung_up(&line) => return,
+            () = self.draining.cancelled() => {
                 // Who has just connected is about to ask for something, and is told that it is too late for that.
                 let unused = !used.load(Ordering::Relaxed);
                 let early = if unused { timeout(UNUSED, connection.as_mut()).await.ok() } else { None };
@@ -103,7 +184,7 @@ impl Connection {
                         connection.as_mut().graceful_shutdown();
                         tokio::select! {
                             ended = connection => ended,
-                            () = cut.cancelled() => return,
+                            () = self.cut.cancelled() => return,
                         }
                     }
                 }
@@ -112,27 +193,34 @@ impl Connection {
         if let Err(error) = ended {
             // One that has asked for something and then nothing more is not slow.
             if error.is_timeout() && !used.load(Ordering::Relaxed) {
-                hub.refusals.count(Refusal::TooSlow);
+                self.hub.refusals.count(Refusal::TooSlow);
             }
             // A client that breaks off, or speaks no HTTP: nothing that the hub could do better.
-            tracing::debug!(%peer, %error, "a connection ended badly");
+            tracing::debug!(peer = %self.peer, %error, "a connection ended badly");
         }
+    }
+
+    async fn hung_up(&self, line: &Line) {
+        line.hung_up().await;
+        tracing::debug!(peer = %self.peer, "a client has not taken the end of its stream; cut");
+    }
+
+    /// Resolves when the hub drains and whoever has just connected had the time to say something.
+    async fn drained(&self) {
+        self.draining.cancelled().await;
+        sleep(UNUSED).await;
     }
 
     /// Who is in the middle of it when the hub drains has as long as who has not asked for anything yet.
     async fn handshake(&self, tls: TlsAcceptor, stream: TcpStream) -> Option<Box<TlsStream<TcpStream>>> {
         let handshake = timeout(self.handshake_timeout, tls.accept(stream));
-        let drained = async {
-            self.draining.cancelled().await;
-            sleep(UNUSED).await;
-        };
         let failed = tokio::select! {
             shaken = handshake => match shaken {
                 Ok(Ok(stream)) => return Some(Box::new(stream)),
                 Ok(Err(error)) => error.to_string(),
                 Err(_) => "it took too long".to_owned(),
             },
-            () = drained => return None,
+            () = self.drained() => return None,
         };
         self.hub.refusals.count(Refusal::NoHandshake);
         tracing::debug!(peer = %self.peer, error = failed, "no TLS handshake");

@@ -5,6 +5,7 @@ mod addresses;
 mod banner;
 mod connection;
 mod gate;
+mod head;
 mod hub;
 mod line;
 mod listen;
@@ -15,6 +16,7 @@ mod run;
 mod seats;
 mod shutdown;
 mod socket;
+mod stream;
 mod tls;
 mod upstream;
 

@@ -3,6 +3,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -42,6 +43,8 @@ pub(super) fn prepare(stream: &TcpStream) {
 #[derive(Debug)]
 pub(super) struct Socket {
     stream: Stream,
+    /// What was read of it and is to be read again, before anything else.
+    again: Bytes,
     line: Arc<Line>,
     _seat: Seat,
     _places: Places,
@@ -63,7 +66,12 @@ pub(super) enum Stream {
 
 impl Socket {
     pub(super) fn new(stream: Stream, line: Arc<Line>, seat: Seat, places: Places) -> Self {
-        Self { stream, line, _seat: seat, _places: places }
+        Self { stream, again: Bytes::new(), line, _seat: seat, _places: places }
+    }
+
+    /// Has this read again, which was read first.
+    pub(super) fn read_again(&mut self, read: Vec<u8>) {
+        self.again = read.into();
     }
 }
 
@@ -96,7 +104,15 @@ impl AsyncRead for Socket {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        forward!(&mut self.stream, poll_read, cx, buf)
+        if self.again.is_empty() {
+            return forward!(&mut self.stream, poll_read, cx, buf);
+        }
+        let now = self.again.len().min(buf.remaining());
+        buf.put_slice(&self.again.split_to(now));
+        if self.again.is_empty() {
+            self.again = Bytes::new();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -122,9 +122,10 @@ impl Builder {
         self
     }
 
-    /// How many messages may wait between the thread that reads them and the one that sorts them. The reader is held up
-    /// when a quarter of it is full; should it be full all the same, the oldest are lost, as a gap. Rounded up to a power of
-    /// two; each takes about 720 bytes. Default 16,384, at most 1,048,576.
+    /// How many messages may wait between being read and being sorted. They are sorted whenever what was there has been read,
+    /// or about 1 MiB of it, so as many are to have room as come in 1 MiB (in twice your largest event, if that is more): what
+    /// has none is lost, the oldest first, as a gap. Rounded up to a power of two; each takes about 720 bytes. Default 16,384,
+    /// which is enough for messages of 64 bytes, with 29 bytes and their channel's name counted in; at most 1,048,576.
     pub fn receive_capacity(mut self, messages: usize) -> Self {
         self.config.receive_capacity = messages;
         self
@@ -214,7 +215,6 @@ impl Builder {
         }
         let threads = Threads::new();
         let started = |cause| Error::with_source(ErrorKind::Config, "a thread cannot be started", cause);
-        let readers = threads.spawn_worker("alk-redis-read").map_err(started)?;
         #[cfg(feature = "fred-clients")]
         let (client, publisher) = match self.clients {
             Some((publish, subscribe)) => {
@@ -229,13 +229,18 @@ impl Builder {
         if config.sharded && !client.is_cluster() {
             return Err(Error::new(ErrorKind::Unsupported, "sharded channels need a cluster"));
         }
-        let driver = FredDriver::new(client, publisher, config.sharded, readers);
+        let driver = FredDriver::new(client, publisher, config.sharded);
 
         let mut failed = None;
         let timeout = config.subscribe_timeout;
         let make = |router: Router| {
-            let (upstream, run) = Parts { router, channels, config, driver }.assemble(threads);
-            failed = upstream.threads.spawn("alk-redis", run).err();
+            let (upstream, publishing, reading) =
+                Parts { router, channels, config, driver }.assemble(threads);
+            let threads = &upstream.threads;
+            let spawned = threads
+                .spawn("alk-redis-read", reading)
+                .and_then(|()| threads.spawn("alk-redis", publishing));
+            failed = spawned.err();
             upstream
         };
         let target = RoutedEventTarget::with_subscribe_timeout(make, timeout);

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use alk_pubsub_core::{Interests, Router};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 use crate::backoff::Backoff;
 use crate::channels::Channels;
@@ -27,6 +29,7 @@ pub(crate) struct Parts<D> {
 }
 
 /// Tells everybody if the thread panics, who would wait for ever otherwise.
+#[derive(Clone)]
 struct Unwinding {
     give_up: GiveUp,
     router: Router,
@@ -43,11 +46,12 @@ impl Drop for Unwinding {
 }
 
 impl<D: Driver> Parts<D> {
-    /// The upstream, and what is to be run for it until it is told to stop.
+    /// The upstream, and what is to be run for it until it is told to stop: what publishes, and on another thread what reads.
     pub(crate) fn assemble(
         self,
         threads: Threads,
-    ) -> (RedisUpstream, impl Future<Output = ()> + Send + 'static) {
+    ) -> (RedisUpstream, impl Future<Output = ()> + Send + 'static, impl Future<Output = ()> + Send + 'static)
+    {
         let Self { router, channels, config, driver } = self;
         let status = Status::new();
         let (interests, everything) = (Interests::new(), Interests::new());
@@ -90,12 +94,28 @@ impl<D: Driver> Parts<D> {
         };
         let (main, all) =
             (subscriber(Part::Subscriber, &interests), subscriber(Part::Everything, &everything));
-        let run = async move {
-            let status = give_up.status.clone();
-            let unwinding = Unwinding { give_up, router };
-            tokio::join!(Box::pin(publisher.run()), Box::pin(main.run()), Box::pin(all.run()));
+        let (has_read, read) = oneshot::channel::<()>();
+        let unwinding = Unwinding { give_up, router };
+        let reading = {
+            let unwinding = unwinding.clone();
+            async move {
+                // Tasks, not parts of this future: tasks have their turn in the order they were woken, so that each runs
+                // when its client has read something, and before that reads more.
+                let mut tasks = JoinSet::new();
+                tasks.spawn(main.run());
+                tasks.spawn(all.run());
+                while let Some(ended) = tasks.join_next().await {
+                    if let Some(panic) = ended.err().and_then(|failed| failed.try_into_panic().ok()) {
+                        std::panic::resume_unwind(panic);
+                    }
+                }
+                drop((has_read, unwinding));
+            }
+        };
+        let publishing = async move {
+            let _ = tokio::join!(Box::pin(publisher.run()), read);
             // Last of all: whatever was still to be told to subscriptions comes before their end.
-            if let Some(error) = status.failure() {
+            if let Some(error) = unwinding.give_up.status.failure() {
                 unwinding.router.end(error.into());
             }
         };
@@ -112,6 +132,6 @@ impl<D: Driver> Parts<D> {
             close_timeout: config.close_timeout,
             threads,
         };
-        (upstream, run)
+        (upstream, publishing, reading)
     }
 }

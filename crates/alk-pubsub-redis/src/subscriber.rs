@@ -22,8 +22,6 @@ use crate::threads::Stop;
 const LOOK_AFTER: Duration = Duration::from_secs(3);
 /// How long the server may take for an answer. Under a flood of messages answers have taken half a second.
 const ANSWER: Duration = Duration::from_secs(8);
-/// How many messages are handed on before others have their turn.
-const AT_ONCE: usize = 1024;
 
 pub(crate) struct Subscriber<D> {
     pub(crate) driver: D,
@@ -119,25 +117,19 @@ impl<D: Driver> Subscriber<D> {
                 }
             }
             let idle = step.is_none();
-            let (inbox, mut topology, mut arrived) = (&mut self.inbox, false, 0);
+            let (inbox, mut topology) = (&mut self.inbox, false);
             let mut hand_out = |incoming: Incoming<'_>| match incoming {
-                Incoming::Message { kind, channel, payload } => {
-                    arrived += 1;
-                    inbox.message(kind, channel, payload);
-                }
+                Incoming::Message { kind, channel, payload } => inbox.message(kind, channel, payload),
                 Incoming::Lagged(messages) => inbox.lagged(messages),
                 Incoming::TopologyChanged => topology = true,
                 Incoming::Closed(error) => lost = Some(error),
             };
             let outcome = tokio::select! {
-                () = connection.receive(AT_ONCE, &mut hand_out) => None,
+                () = connection.receive(&mut hand_out) => None,
                 outcome = answer(&mut step) => Some(outcome),
                 () = interests.changed(), if idle => None,
                 () = sleep_until(look_after), if idle => None,
             };
-            if arrived == AT_ONCE {
-                tokio::task::yield_now().await;
-            }
             if topology {
                 machine.topology_changed();
             }

@@ -27,9 +27,10 @@ fn configured(server: &Scripted, configure: impl FnOnce(&mut Config)) -> RoutedE
     configure(&mut config);
     RoutedEventTarget::new(|router| {
         let channels = Channels::new("p:".to_owned(), config.sharded).unwrap();
-        let (upstream, run) =
+        let (upstream, publishing, reading) =
             Parts { router, channels, config, driver: server.clone() }.assemble(Threads::new());
-        tokio::spawn(run);
+        tokio::spawn(publishing);
+        tokio::spawn(reading);
         upstream
     })
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::Builder;
 use tokio::sync::watch;
 
 /// Tells threads and tasks to end, and that they have.
@@ -49,19 +49,13 @@ impl Threads {
         Stop(self.stop.0.subscribe())
     }
 
-    /// A thread that runs what is spawned on it, until the end.
-    pub(crate) fn spawn_worker(&self, name: &str) -> io::Result<Handle> {
-        let mut stop = self.stop();
-        self.spawn(name, async move { stop.stopped().await })
-    }
-
     /// A thread that runs a future, which is to end when told to, and what it spawns.
     pub(crate) fn spawn(
         &self,
         name: &str,
         future: impl Future<Output = ()> + Send + 'static,
-    ) -> io::Result<Handle> {
-        let (started, handle) = mpsc::sync_channel(1);
+    ) -> io::Result<()> {
+        let (started, has_started) = mpsc::sync_channel(1);
         let alive = Alive::new(&self.alive);
         thread::Builder::new().name(name.to_owned()).spawn(move || {
             let runtime = Builder::new_current_thread().enable_all().build();
@@ -72,13 +66,13 @@ impl Threads {
                     return;
                 }
             };
-            let _ = started.send(Ok(runtime.handle().clone()));
+            let _ = started.send(Ok(()));
             runtime.block_on(future);
             // Not waited for: a look-up of a name may take as long as the resolver likes.
             runtime.shutdown_background();
             drop(alive);
         })?;
-        handle.recv().map_err(io::Error::other)?
+        has_started.recv().map_err(io::Error::other)?
     }
 
     pub(crate) fn stopper(&self) -> Stopper {

@@ -15,7 +15,8 @@ pub(crate) trait Driver: Clone + Send + Sync + 'static {
     type Subscriber: SubscriberConnection;
     type Publisher: PublisherConnection;
 
-    /// Dropping the future closes what it has opened.
+    /// Dropping the future closes what it has opened. The connection reads on the thread that this is called on, where nothing
+    /// else is to run than who hands on what it has read.
     fn connect_subscriber(&self) -> impl Future<Output = Result<Self::Subscriber, Error>> + Send;
 
     /// Dropping the future closes what it has opened.
@@ -35,14 +36,11 @@ pub(crate) trait SubscriberConnection: Send + 'static {
     /// Whether the server's answer is this very one. It is not when a refused request was answered in its place.
     fn echo(&self, nonce: u64) -> Answer<bool>;
 
-    /// Waits until something arrived and hands out at most so much of it. [`Incoming::Closed`] is the last.
+    /// Waits until something arrived and hands it out. [`Incoming::Closed`] is the last.
     ///
     /// Cancel safe.
-    fn receive(
-        &mut self,
-        most: usize,
-        hand_out: &mut (dyn FnMut(Incoming<'_>) + Send),
-    ) -> impl Future<Output = ()> + Send;
+    fn receive(&mut self, hand_out: &mut (dyn FnMut(Incoming<'_>) + Send))
+    -> impl Future<Output = ()> + Send;
 }
 
 /// A connection to publish on.

@@ -14,30 +14,27 @@ use fred::interfaces::{ClientInterface, ClientLike, ClusterInterface, EventInter
 use fred::types::config::{Options, Server, ServerConfig};
 use fred::types::{ClusterHash, ConnectHandle, Message, MessageKind, Value};
 use fred::util::redis_keyslot;
-use tokio::runtime::Handle;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::task::JoinHandle;
 
-use super::pace::Pace;
 use super::{Answer, Counts, Driver, FredConfig, Incoming, Kind, PublisherConnection, SubscriberConnection};
 use crate::error::{Error, ErrorKind};
 
-/// Makes fred clients: those that subscribe on a thread of their own, where nothing keeps them from reading.
+/// Makes fred clients, which run where they are made.
 #[derive(Clone)]
 pub(crate) struct FredDriver {
     config: FredConfig,
     /// A client that is used instead of our own for publishing.
     publisher: Option<Client>,
     sharded: bool,
-    readers: Handle,
     /// The nodes of the cluster, as they were when last connected to.
     nodes: Arc<Mutex<Vec<Server>>>,
 }
 
 impl FredDriver {
-    pub(crate) fn new(config: FredConfig, publisher: Option<Client>, sharded: bool, readers: Handle) -> Self {
-        Self { config, publisher, sharded, readers, nodes: Arc::default() }
+    pub(crate) fn new(config: FredConfig, publisher: Option<Client>, sharded: bool) -> Self {
+        Self { config, publisher, sharded, nodes: Arc::default() }
     }
 
     fn client(&self, capacity: usize) -> Client {
@@ -67,19 +64,12 @@ impl Driver for FredDriver {
     type Publisher = FredPublisher;
 
     async fn connect_subscriber(&self) -> Result<FredSubscriber, Error> {
-        let capacity = self.config.receive_capacity;
-        let client = self.client(capacity);
+        let client = self.client(self.config.receive_capacity);
         let cluster = self.config.is_cluster();
-        let nodes = self.nodes.clone();
-        let connecting = self.readers.spawn(async move {
-            let (messages, topology) = (client.message_rx(), client.cluster_change_rx());
-            let (pace, hold_back) = Pace::new(client.message_rx(), capacity);
-            let _hold_back = AbortOnDrop(tokio::spawn(hold_back));
-            let task = connect(&client).await?;
-            Self::learn(&nodes, &client);
-            Ok(FredSubscriber { client, cluster, messages, topology, task, pace, _hold_back, ended: None })
-        });
-        AbortOnDrop(connecting).ended().await?
+        let (messages, topology) = (client.message_rx(), client.cluster_change_rx());
+        let task = connect(&client).await?;
+        Self::learn(&self.nodes, &client);
+        Ok(FredSubscriber { client, cluster, messages, topology, task, ended: None })
     }
 
     async fn connect_publisher(&self) -> Result<FredPublisher, Error> {
@@ -121,9 +111,6 @@ pub(crate) struct FredSubscriber {
     messages: Receiver<Message>,
     topology: Receiver<Vec<fred::types::ClusterStateChange>>,
     task: AbortOnDrop<Result<(), FredError>>,
-    /// Going, it lets the reading thread go.
-    pace: Pace,
-    _hold_back: AbortOnDrop<()>,
     /// Why it is over; messages that came before may be left.
     ended: Option<Error>,
 }
@@ -150,23 +137,18 @@ impl FredSubscriber {
         hand_out(Incoming::Message { kind, channel: &message.channel, payload });
     }
 
-    /// Hands out what is there; how much that was.
-    fn drain(&mut self, most: usize, hand_out: &mut (dyn FnMut(Incoming<'_>) + Send)) -> usize {
-        let (mut taken, mut lost) = (0, 0);
-        while taken < most {
+    /// Hands out what is there; whether there was anything. All of it: fred, which is not held up by a full ring, reads again
+    /// when the thread is free.
+    fn drain(&mut self, hand_out: &mut (dyn FnMut(Incoming<'_>) + Send)) -> bool {
+        let mut any = false;
+        loop {
             match self.messages.try_recv() {
                 Ok(message) => Self::hand_out(&message, hand_out),
-                Err(TryRecvError::Lagged(messages)) => {
-                    lost += messages;
-                    hand_out(Incoming::Lagged(messages));
-                    continue;
-                }
-                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+                Err(TryRecvError::Lagged(messages)) => hand_out(Incoming::Lagged(messages)),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return any,
             }
-            taken += 1;
+            any = true;
         }
-        self.pace.took(taken as u64 + lost);
-        taken
     }
 }
 
@@ -217,31 +199,22 @@ impl SubscriberConnection for FredSubscriber {
         started(Box::pin(async move { echo(&client, nonce).await }))
     }
 
-    async fn receive(&mut self, most: usize, hand_out: &mut (dyn FnMut(Incoming<'_>) + Send)) {
-        if self.drain(most, hand_out) > 0 {
+    async fn receive(&mut self, hand_out: &mut (dyn FnMut(Incoming<'_>) + Send)) {
+        if self.drain(hand_out) {
             return;
         }
         if let Some(error) = &self.ended {
             hand_out(Incoming::Closed(error.clone()));
             return;
         }
-        // Where messages follow each other closely, being woken for each one costs more than looking again.
-        tokio::task::yield_now().await;
-        if self.drain(most, hand_out) > 0 {
-            return;
-        }
         tokio::select! {
             biased;
             message = self.messages.recv() => match message {
                 Ok(message) => {
-                    self.pace.took(1);
                     Self::hand_out(&message, hand_out);
-                    self.drain(most.saturating_sub(1), hand_out);
+                    self.drain(hand_out);
                 }
-                Err(RecvError::Lagged(messages)) => {
-                    self.pace.took(messages);
-                    hand_out(Incoming::Lagged(messages));
-                }
+                Err(RecvError::Lagged(messages)) => hand_out(Incoming::Lagged(messages)),
                 Err(RecvError::Closed) => self.ended = Some(Error::disconnected()),
             },
             _ = self.topology.recv() => hand_out(Incoming::TopologyChanged),

@@ -7,7 +7,6 @@ mod ask;
 mod connection;
 mod fred;
 mod fred_config;
-mod pace;
 #[cfg(test)]
 pub(crate) mod scripted;
 mod types;

@@ -267,13 +267,12 @@ impl SubscriberConnection for ScriptedSubscriber {
         })
     }
 
-    async fn receive(&mut self, most: usize, hand_out: &mut (dyn FnMut(Incoming<'_>) + Send)) {
+    async fn receive(&mut self, hand_out: &mut (dyn FnMut(Incoming<'_>) + Send)) {
         loop {
             let news = self.connection.news.notified();
             let (arrived, closed) = {
                 let mut state = self.connection.state.lock().unwrap();
-                let most = most.min(state.arrived.len());
-                (state.arrived.drain(..most).collect::<Vec<_>>(), state.closed)
+                (std::mem::take(&mut state.arrived), state.closed)
             };
             if arrived.is_empty() && closed {
                 return hand_out(Incoming::Closed(Error::disconnected()));

@@ -35,8 +35,9 @@ async fn a_stream_has_its_connection_for_itself() {
     }
     assert!(head.headers["date"].ends_with(" GMT"), "{}", head.headers["date"]);
     is_served(&hub, &mut client).await;
+    assert!(!head.headers.contains_key("content-length"), "its end is not known");
     // What else it says does not matter.
-    client.send("GET /healthz HTTP/1.1\r\n\r\n".repeat(10_000)).await;
+    client.send("GET /healthz HTTP/1.1\r\n\r\n".repeat(10)).await;
     hub.connect().await.post("application/json", envelope("a:1", "after")).await;
     assert_eq!(client.event().await.unwrap().data()["payload"], "after");
     drop(client);
@@ -82,16 +83,33 @@ async fn a_connection_whose_stream_is_refused_goes_on() {
     }
     // A refusal counts once, though two look at its request.
     let stats = hub.stats().await;
-    assert_eq!(stats["sse"]["refused"].as_object().unwrap().values().filter_map(|count| count.as_u64()).sum::<u64>(), 2, "{stats}");
+    assert_eq!(
+        stats["sse"]["refused"].as_object().unwrap().values().filter_map(|count| count.as_u64()).sum::<u64>(),
+        2,
+        "{stats}"
+    );
     client.send(ASK).await;
     assert_eq!(client.head().await.status, 200);
     is_served(&hub, &mut client).await;
 
     // Two requests at once, the first of which is refused.
     let mut client = hub.connect().await;
-    client.send("GET /events HTTP/1.1\r\nHost: test\r\n\r\nGET /healthz HTTP/1.1\r\nHost: test\r\n\r\n").await;
+    client
+        .send("GET /events HTTP/1.1\r\nHost: test\r\n\r\nGET /healthz HTTP/1.1\r\nHost: test\r\n\r\n")
+        .await;
     assert_eq!(client.text().await.0.status, 400);
     assert_eq!(client.text().await.0.status, 200);
+}
+
+#[tokio::test]
+async fn who_talks_without_end_is_sent_away() {
+    let hub = Hub::start(&[]).await;
+    let mut client = hub.connect().await;
+    client.open("/events?topic=a:1").await;
+    // It may be gone before all of that is sent.
+    let _ = client.stream.write_all(&[b'x'; 1 << 20]).await;
+    assert!(client.is_closed().await);
+    hub.until("the stream is gone", |stats| stats["subscribers"] == 0).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use alk_pubsub_core::{ConnectionState, Feed, FeedItem};
 use bytes::Bytes;
@@ -12,7 +12,6 @@ use http_body::{Body, Frame};
 use pin_project_lite::pin_project;
 use rand::Rng;
 use tokio::time::{Instant, Sleep, sleep};
-use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::framing::{self, SseFraming};
 use crate::listed::Listed;
@@ -32,10 +31,10 @@ pin_project! {
         rights: Rights,
         pieces: Pieces,
         stage: Stage,
+        // The last poll looked and left nothing behind, and whoever polled is woken when there is more.
+        idle: bool,
         #[pin]
         keep_alive: Sleep,
-        #[pin]
-        closing: WaitForCancellationFutureOwned,
     }
 }
 
@@ -43,6 +42,17 @@ pin_project! {
 struct Stream {
     listed: Listed,
     relay: Arc<Shared>,
+}
+
+/// What a look at the feed has brought.
+#[derive(PartialEq, Eq)]
+enum Found {
+    /// Nothing; the task is woken when there is something.
+    Nothing,
+    /// All there is; the task is woken when there is more.
+    All,
+    /// Something, and there may be more.
+    More,
 }
 
 enum Stage {
@@ -60,18 +70,17 @@ impl SseBody {
         let rights = Rights::new(listed.handle.clone());
         relay.counters.opened.add(1);
         let keep_alive = sleep(relay.config.keep_alive);
-        let closing = relay.closing.clone().cancelled_owned();
         let mut pieces = Pieces::default();
         pieces.push(framing::SUBSCRIBED);
-        Self { stream: Stream { listed, relay }, rights, pieces, stage: Stage::Open, keep_alive, closing }
+        Self { stream: Stream { listed, relay }, rights, pieces, stage: Stage::Open, idle: false, keep_alive }
     }
 }
 
 impl Stream {
     /// Takes what there is. At the end of a subscription, says how much of the others is left.
-    fn poll(&self, cx: &mut Context<'_>, pieces: &mut Pieces, ending: &mut Option<u64>) -> Poll<()> {
+    fn poll(&self, cx: &mut Context<'_>, pieces: &mut Pieces, ending: &mut Option<u64>) -> Found {
         let counters = &self.relay.counters;
-        let Some(mut served) = self.listed.handle.served() else { return Poll::Pending };
+        let Some(mut served) = self.listed.handle.served() else { return Found::Nothing };
         let feed = &mut served.feed;
         let (mut events, mut passed, mut ended) = (0, 0, false);
         let mut taken_away = Vec::new();
@@ -81,8 +90,8 @@ impl Stream {
                 passed += framed;
                 pieces.push(bytes);
             }
-            // Handed on, and written by hyper right after this, which tells nobody when. Asking for more would be no sign of
-            // it: hyper does that before it writes.
+            // Handed on, and written right after this; a server like hyper tells nobody when. Asking for more would be no sign
+            // of it: hyper does that before it writes.
             FeedItem::Timed(sample) => sample.written(),
             FeedItem::Gap(gap) => {
                 counters.gaps.add(1);
@@ -96,6 +105,8 @@ impl Stream {
             _ => {}
         });
         counters.events.add(events);
+        // What a topic's end leads to is seen at the next look.
+        let all = feed.is_waiting() && !ended && taken_away.is_empty();
         if !taken_away.is_empty() {
             // All of them, and what comes after would be too.
             ended |= self.relay.target.state().current() == ConnectionState::Closed;
@@ -110,7 +121,11 @@ impl Stream {
             None if ended => *ending = Some(feed.lag().0),
             None => {}
         }
-        polled
+        match polled {
+            Poll::Pending => Found::Nothing,
+            Poll::Ready(()) if all => Found::All,
+            Poll::Ready(()) => Found::More,
+        }
     }
 
     /// How many events wait for the client.
@@ -119,19 +134,17 @@ impl Stream {
     }
 }
 
-impl Body for SseBody {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+impl SseBody {
+    pub(crate) fn poll_piece(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let mut this = self.project();
+        let mut looked = false;
         loop {
             if let Some(piece) = this.pieces.next() {
-                return Poll::Ready(Some(Ok(Frame::data(piece))));
+                // What an earlier look left over says nothing of now.
+                *this.idle &= looked;
+                return Poll::Ready(Some(piece));
             }
+            (*this.idle, looked) = (false, true);
             if matches!(this.stage, Stage::Ended) {
                 return Poll::Ready(None);
             }
@@ -143,26 +156,49 @@ impl Body for SseBody {
             let mut ending = match this.stage {
                 Stage::Ended => return Poll::Ready(None),
                 Stage::Ending(left) => Some(*left),
-                Stage::Open => {
-                    let closing = this.closing.as_mut().poll(cx).is_ready();
-                    closing.then(|| this.stream.lag())
-                }
+                Stage::Open => this.stream.relay.is_closing().then(|| this.stream.lag()),
             };
-            let polled = this.stream.poll(cx, this.pieces, &mut ending);
+            let found = this.stream.poll(cx, this.pieces, &mut ending);
             if let Some(left) = ending {
                 *this.stage = Stage::Ending(left);
-                if left == 0 || polled.is_pending() {
+                if left == 0 || found == Found::Nothing {
                     let after = rand::rng().random_range(this.stream.relay.config.retry.clone());
                     this.pieces.push(framing::retry(after));
                     *this.stage = Stage::Ended;
                 }
-            } else if polled.is_pending() && this.pieces.is_empty() {
-                ready!(this.keep_alive.as_mut().poll(cx));
-                let next = Instant::now() + this.stream.relay.config.keep_alive;
-                this.keep_alive.as_mut().reset(next);
-                this.pieces.push(framing::KEEP_ALIVE);
+            } else if found != Found::More {
+                *this.idle = true;
+                // Looked at whatever else there is, so that it wakes whoever does not look again.
+                let mut is_due = false;
+                while this.keep_alive.as_mut().poll(cx).is_ready() {
+                    let next = Instant::now() + this.stream.relay.config.keep_alive;
+                    this.keep_alive.as_mut().reset(next);
+                    is_due = true;
+                }
+                match (this.pieces.is_empty(), is_due) {
+                    (true, true) => this.pieces.push(framing::KEEP_ALIVE),
+                    (true, false) => return Poll::Pending,
+                    (false, _) => {}
+                }
             }
         }
+    }
+
+    /// Whether nothing is left behind what was handed out, and whoever looked last is woken when there is more.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.idle && self.pieces.is_empty()
+    }
+}
+
+impl Body for SseBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.poll_piece(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -182,5 +218,52 @@ impl Drop for Stream {
 impl fmt::Debug for SseBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SseBody").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::task::{Context, Poll, Waker};
+
+    use alk_pubsub_core::{Encoding, Event, EventTarget, Feed, InProcessEventTarget, Topic};
+    use alk_pubsub_link::ConnectionInfo;
+
+    use super::SseBody;
+    use crate::config::Config;
+    use crate::relay::Shared;
+
+    /// Who has written a piece in the same turn of its task need not look again, but who was held up in between has to.
+    #[tokio::test]
+    async fn it_is_idle_only_if_it_has_just_looked() {
+        let target = InProcessEventTarget::in_process();
+        let relay = Arc::new(Shared::new(Arc::new(target.clone()), Config::default()));
+        let mut feed = Feed::new();
+        let topics: [Topic; 2] = ["a:1".parse().unwrap(), "b:1".parse().unwrap()];
+        for topic in &topics {
+            feed.insert(target.subscribe_raw(topic.clone().into(), relay.config.bounds).await.unwrap());
+        }
+        let publish = async |topic: &Topic, size: usize| {
+            let envelope = Encoding::JSON.encode(topic, &"x".repeat(size)).unwrap();
+            target.dispatch_event(Event::from_encoded(Encoding::JSON, envelope).unwrap()).await.unwrap();
+        };
+        let listed = relay.streams.list(ConnectionInfo::new("1", None), None);
+        let mut body = pin!(SseBody::new(feed, listed, relay.clone()));
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut next = || {
+            let polled = body.as_mut().poll_piece(&mut cx).map(|piece| piece.unwrap().len());
+            (polled, body.is_idle())
+        };
+        assert_eq!(next(), (Poll::Ready(14), false), "nobody has looked yet");
+        // Both are found at once, and too large to be one piece.
+        for topic in &topics {
+            publish(topic, 20 << 10).await;
+        }
+        let (Poll::Ready(_), false) = next() else { panic!("there is one more") };
+        publish(&topics[0], 1).await;
+        let (Poll::Ready(_), false) = next() else { panic!("it was found before there was another") };
+        let (Poll::Ready(_), true) = next() else { panic!("all there is") };
+        assert_eq!(next(), (Poll::Pending, true));
     }
 }

@@ -15,6 +15,7 @@ mod body;
 mod builder;
 mod config;
 mod framing;
+mod handover;
 mod hang_up;
 mod listed;
 mod open;
@@ -29,6 +30,7 @@ mod topics;
 
 pub use alk_pubsub_link::{AllowAll, Authorizer, ConnectionInfo, Denied, Identity};
 pub use builder::SseRelayBuilder;
+pub use handover::{EventStream, Handover};
 pub use hang_up::HangUp;
 pub use publish::{PublishBuilder, PublishHandler, PublishRate, PublishStats, publish};
 pub use relay::{SseRelay, handler};

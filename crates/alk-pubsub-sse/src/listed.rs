@@ -102,6 +102,12 @@ impl Streams {
         open.values().cloned().collect()
     }
 
+    /// Has all of them look around.
+    pub(crate) fn wake(&self) {
+        // Wake-ups run without the lock.
+        self.all_or(|| {}).iter().for_each(|handle| handle.task.wake());
+    }
+
     /// Gives an order to these streams; to how many.
     pub(crate) fn order(&self, which: impl Fn(&ConnectionInfo) -> bool, order: &Order) -> usize {
         // Foreign code and wake-ups run without the lock.

@@ -11,13 +11,14 @@ use http::request::Parts;
 use http::{HeaderName, header};
 
 use crate::body::SseBody;
+use crate::handover::Handover;
 use crate::problem::Problem;
 use crate::relay::Shared;
 use crate::{listed, rights, topics};
 
 /// Subscribes to all topics of a request, or to none.
 pub(crate) async fn open(relay: &Arc<Shared>, request: &Parts) -> Result<Response, Problem> {
-    if relay.closing.is_cancelled() {
+    if relay.is_closing() {
         return Err(Problem::shutting_down());
     }
     let interests = topics::parse(request.uri.query().unwrap_or_default(), &relay.config)?;
@@ -39,7 +40,16 @@ pub(crate) async fn open(relay: &Arc<Shared>, request: &Parts) -> Result<Respons
         // Otherwise nginx keeps events until it has a buffer full of them.
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ];
-    Ok((headers, Body::new(SseBody::new(feed, listed, relay.clone()))).into_response())
+    let stream = SseBody::new(feed, listed, relay.clone());
+    let body = match request.extensions.get::<Handover>() {
+        None => Body::new(stream),
+        Some(handover) => {
+            handover.put(stream);
+            // Of no known length, or that would be said in the answer's head.
+            Body::from_stream(futures_util::stream::empty::<Result<bytes::Bytes, std::convert::Infallible>>())
+        }
+    };
+    Ok((headers, body).into_response())
 }
 
 async fn subscribe(

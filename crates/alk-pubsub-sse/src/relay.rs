@@ -1,13 +1,12 @@
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use alk_pubsub_core::{EventTarget, Interest};
 use alk_pubsub_link::ConnectionInfo;
 use axum::extract::Request;
 use axum::response::IntoResponse;
 use axum::routing::{MethodRouter, get};
-use tokio_util::sync::CancellationToken;
 
 use crate::builder::SseRelayBuilder;
 use crate::config::Config;
@@ -53,7 +52,7 @@ pub(crate) struct Shared {
     pub(crate) target: Arc<dyn EventTarget>,
     pub(crate) config: Config,
     pub(crate) counters: Counters,
-    pub(crate) closing: CancellationToken,
+    closing: AtomicBool,
     pub(crate) sweep: Sweep,
     pub(crate) streams: Arc<Streams>,
     next_id: AtomicU64,
@@ -67,12 +66,17 @@ impl Shared {
             target,
             config,
             counters: Counters::default(),
-            closing: CancellationToken::new(),
+            closing: AtomicBool::new(false),
             sweep: Sweep::default(),
             streams: Arc::default(),
             next_id: AtomicU64::new(1),
             run: rand::random(),
         }
+    }
+
+    /// To be asked after whoever asks can be woken.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
     }
 
     pub(crate) fn new_id(&self) -> String {
@@ -115,7 +119,8 @@ impl SseRelay {
     /// Each client still gets what was published before, and when to come back. The call does not wait for that:
     /// [`SseStats::active`] says how many there are left.
     pub fn close(&self) {
-        self.0.closing.cancel();
+        self.0.closing.store(true, Ordering::Release);
+        self.0.streams.wake();
     }
 
     /// Ends streams, also those that are just being opened: the client gets a `__close` event with the reason `disconnected`.

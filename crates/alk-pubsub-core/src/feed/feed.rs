@@ -40,6 +40,8 @@ pub struct Feed {
     turn: VecDeque<u32>,
     taken: Vec<u32>,
     filter: Option<EventFilter>,
+    /// The last poll left nothing.
+    waiting: bool,
 }
 
 /// Which events are handed out.
@@ -246,6 +248,13 @@ impl Feed {
         polled
     }
 
+    /// Whether the last [poll](Self::poll_items) left nothing, so that its task is woken when there is more. Also where it
+    /// handed out something; who knows this need not poll again to be woken.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.waiting
+    }
+
     fn poll_filtered(
         &mut self,
         cx: &mut Context<'_>,
@@ -253,6 +262,7 @@ impl Feed {
         most_bytes: usize,
         mut sink: Sink<'_>,
     ) -> Poll<()> {
+        self.waiting = false;
         while sink.bytes < most_bytes.max(1) {
             match self.backlog.pop() {
                 Some(Waiting::Item(item)) => {
@@ -269,7 +279,10 @@ impl Feed {
                 self.ready.take(&mut self.taken, cx);
                 self.turn.extend(self.taken.drain(..));
             }
-            let Some(key) = self.turn.pop_front() else { break };
+            let Some(key) = self.turn.pop_front() else {
+                self.waiting = true;
+                break;
+            };
             if self.look_at(key, framing, &mut sink) {
                 self.turn.push_back(key);
             }

@@ -84,6 +84,7 @@ impl Acceptor {
             tls: self.tls.as_ref().map(|tls| tls.acceptor()),
             handshake_timeout: self.handshake_timeout,
             router: self.router.clone(),
+            clients: (!draining).then(|| self.clients.clone()),
             draining: if draining { self.cut.clone() } else { self.hub.draining.clone() },
             cut: self.cut.clone(),
         };

@@ -1,24 +1,26 @@
 //! One connection, from its first byte to its last.
 
+use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use alk_pubsub::sse::{HangUp, PublishRate};
+use alk_pubsub::sse::{EventStream, Handover, HangUp, PublishRate};
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use axum::response::Response;
-use http::Extensions;
+use http::{Extensions, StatusCode};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::head::{self, First, MAX_HEAD, MAX_HEADERS};
 use super::hub::Hub;
@@ -26,7 +28,7 @@ use super::line::Line;
 use super::refusal::Refusal;
 use super::seats::Seat;
 use super::socket::{Places, Socket, Stream};
-use super::stream;
+use super::stream::Serving;
 
 /// How long a draining hub waits for the first request of a connection that is there already.
 const UNUSED: Duration = Duration::from_millis(500);
@@ -43,6 +45,8 @@ pub(super) struct Connection {
     /// How long a TLS handshake and the head of a request may take, and how long a connection may stay without either.
     pub(super) handshake_timeout: Duration,
     pub(super) router: Router,
+    /// Where it is waited for, if it is.
+    pub(super) clients: Option<TaskTracker>,
     /// After its present request it is to end.
     pub(super) draining: CancellationToken,
     /// It is to end now.
@@ -61,7 +65,7 @@ impl Connection {
         };
         let line = Arc::new(Line::default());
         let mut socket = Socket::new(stream, line.clone(), self.seat.clone(), places);
-        let mut read = Vec::new();
+        let (mut read, until) = (Vec::new(), Instant::now() + self.handshake_timeout);
         let answered = match self.first(&mut socket, &mut read).await {
             None => return,
             Some(First::Any) => None,
@@ -69,16 +73,22 @@ impl Connection {
                 // In a box, as all that is behind it: few connections need room for everything at once.
                 match Box::pin(self.ask(&line, request, &mut socket, &mut read)).await {
                     None => return,
-                    Some(answer) if stream::is_stream(&answer) => {
-                        drop(read);
-                        return Box::pin(self.stream(&line, socket, answer)).await;
+                    Some((answer, Some(stream))) if answer.status() == StatusCode::OK => {
+                        let serving =
+                            Serving::new(socket, answer.headers(), stream, self.peer, line, self.cut.clone());
+                        // A task of its own, without all that a connection may become.
+                        match &self.clients {
+                            Some(clients) => clients.spawn(serving),
+                            None => tokio::spawn(serving),
+                        };
+                        return;
                     }
-                    answer => answer,
+                    Some((answer, _)) => Some(answer),
                 }
             }
         };
         socket.read_again(read);
-        Box::pin(self.requests(line, socket, answered)).await;
+        Box::pin(self.requests(line, socket, answered, until)).await;
     }
 
     /// What the connection begins with; `None` where it is over before that.
@@ -99,18 +109,22 @@ impl Connection {
         }
     }
 
-    /// The answer to the first request; `None` where the client does not wait for it.
+    /// The answer to the first request, and the stream if it is one; `None` where the client does not wait for it.
     async fn ask(
         &self,
         line: &Arc<Line>,
         mut request: Request,
         socket: &mut Socket,
         read: &mut Vec<u8>,
-    ) -> Option<Response> {
+    ) -> Option<(Response, Option<EventStream>)> {
+        let handover = Handover::default();
         self.introduce(line, request.extensions_mut());
+        request.extensions_mut().insert(handover.clone());
         tokio::select! {
+            // Also where the client has said already that nothing more comes.
+            biased;
             answer = TowerToHyperService::new(self.router.clone()).call(request) => match answer {
-                Ok(answer) => Some(answer),
+                Ok(answer) => Some((answer, handover.take())),
                 Err(never) => match never {},
             },
             () = head::gone(socket, read) => None,
@@ -131,19 +145,8 @@ impl Connection {
         }
     }
 
-    /// Serves an event stream, and nothing else.
-    async fn stream(self, line: &Line, socket: Socket, answer: Response) {
-        tokio::select! {
-            ended = stream::write(socket, answer) => if let Err(error) = ended {
-                tracing::debug!(peer = %self.peer, %error, "a stream ended badly");
-            },
-            () = self.hung_up(line) => {}
-            () = self.cut.cancelled() => {}
-        }
-    }
-
-    /// Serves requests of all kinds. To the first there may be an answer already.
-    async fn requests(self, line: Arc<Line>, socket: Socket, answered: Option<Response>) {
+    /// Serves requests of all kinds. The first is to be there at this time; there may be an answer to it already.
+    async fn requests(self, line: Arc<Line>, socket: Socket, answered: Option<Response>, until: Instant) {
         let used = AtomicBool::new(false);
         let answered = Mutex::new(answered);
         let router = TowerToHyperService::new(self.router.clone());
@@ -171,8 +174,16 @@ impl Connection {
             .serve_connection(TokioIo::new(socket), service)
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);
+        // Hyper begins to count when it is given what has come already.
+        let too_slow = async {
+            sleep_until(until).await;
+            if used.load(Ordering::Relaxed) {
+                pending().await
+            }
+        };
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
+            () = too_slow => return self.hub.refusals.count(Refusal::TooSlow),
             () = self.hung_up(&line) => return,
             () = self.draining.cancelled() => {
                 // Who has just connected is about to ask for something, and is told that it is too late for that.

@@ -1,7 +1,8 @@
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::Poll;
+use std::task::{Context, Poll};
 
-use tokio::sync::Notify;
+use futures_util::task::AtomicWaker;
 
 /// What those who serve a connection, and those who want it to end, know of its socket.
 #[derive(Debug, Default)]
@@ -10,7 +11,9 @@ pub(super) struct Line {
     blocked: AtomicBool,
     /// How many requests there were.
     requests: AtomicU64,
-    hung_up: Notify,
+    hung_up: AtomicBool,
+    /// Who serves it.
+    task: AtomicWaker,
 }
 
 /// A request on a line, by its number.
@@ -34,13 +37,20 @@ impl Line {
     pub(super) fn hang_up(&self, request: Request) {
         let is_last = Request(self.requests.load(Ordering::Relaxed)) == request;
         if is_last && self.blocked.load(Ordering::Relaxed) {
-            self.hung_up.notify_one();
+            self.hung_up.store(true, Ordering::Release);
+            self.task.wake();
         }
     }
 
     /// Resolves when the connection is to end. Cancel safe.
     pub(super) async fn hung_up(&self) {
-        self.hung_up.notified().await;
+        poll_fn(|cx| self.poll_hung_up(cx)).await;
+    }
+
+    /// Ready when the connection is to end. For one task at a time.
+    pub(super) fn poll_hung_up(&self, cx: &Context<'_>) -> Poll<()> {
+        self.task.register(cx.waker());
+        if self.hung_up.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 

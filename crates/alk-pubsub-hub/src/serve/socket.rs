@@ -128,7 +128,8 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        forward!(&mut self.stream, poll_shutdown, cx)
+        let wrote = forward!(&mut self.stream, poll_shutdown, cx);
+        self.line.wrote(wrote)
     }
 
     fn poll_write_vectored(

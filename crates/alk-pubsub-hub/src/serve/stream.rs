@@ -5,48 +5,123 @@
 //! that its connection asked for has the connection for itself, and needs neither.
 
 use std::io::{self, IoSlice, Write};
+use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
 
-use axum::body::{Body, HttpBody};
-use axum::response::Response;
+use alk_pubsub::sse::EventStream;
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderName, header};
+use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-const END: &[u8] = b"0\r\n\r\n";
+use super::head::MAX_HEAD;
+use super::line::Line;
+use super::socket::Socket;
+
 /// What is behind the data of each chunk.
 const BEHIND: &[u8] = b"\r\n";
+/// What is behind the last chunk.
+const END: &[u8] = b"0\r\n\r\n";
 /// Room for the size of a chunk.
-const SIZE: usize = 16;
+const SIZE: usize = 18;
 
-/// Whether this answer is an event stream.
-pub(super) fn is_stream(answer: &Response) -> bool {
-    let headers = answer.headers();
-    answer.status() == StatusCode::OK
-        && headers.get(header::CONTENT_TYPE).is_some_and(|what| what == "text/event-stream")
-        && !headers.contains_key(header::CONTENT_LENGTH)
+pin_project! {
+    /// Writes an event stream until it has ended, its client is gone or it is cut, and then closes the socket. One future
+    /// without others in it: there are many of them, and what an event touches of each is what it costs.
+    pub(super) struct Serving {
+        socket: Socket,
+        outgoing: Outgoing,
+        ended: bool,
+        // How many bytes the client has sent behind its request.
+        said: usize,
+        peer: SocketAddr,
+        line: Arc<Line>,
+        #[pin]
+        stream: EventStream,
+        #[pin]
+        cut: WaitForCancellationFutureOwned,
+    }
 }
 
-/// Writes an event stream until it has ended or its client is gone, and then closes the socket.
-pub(super) async fn write(socket: impl AsyncRead + AsyncWrite + Unpin, answer: Response) -> io::Result<()> {
-    let (head, body) = answer.into_parts();
-    let mut writing = Writing {
-        socket,
-        body,
-        before: self::head(&head.headers),
-        data: Bytes::new(),
-        written: 0,
-        ended: false,
-    };
-    std::future::poll_fn(|cx| writing.poll(cx)).await
+/// What is to be written.
+struct Outgoing {
+    before: Vec<u8>,
+    /// The data of a chunk, if there is any.
+    data: Bytes,
+    /// How much of all this is written.
+    written: usize,
 }
+
+impl Serving {
+    pub(super) fn new(
+        socket: Socket,
+        headers: &HeaderMap,
+        stream: EventStream,
+        peer: SocketAddr,
+        line: Arc<Line>,
+        cut: CancellationToken,
+    ) -> Self {
+        let outgoing = Outgoing { before: head(headers), data: Bytes::new(), written: 0 };
+        Self { socket, outgoing, ended: false, said: 0, peer, line, stream, cut: cut.cancelled_owned() }
+    }
+
+    fn poll_end(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut this = self.project();
+        if this.line.poll_hung_up(cx).is_ready() {
+            tracing::debug!(peer = %this.peer, "a client has not taken the end of its stream; cut");
+            return Poll::Ready(Ok(()));
+        }
+        if this.cut.poll(cx).is_ready() || poll_gone(this.socket, this.said, cx)?.is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        let mut seen_all = false;
+        loop {
+            ready!(this.outgoing.poll_written(this.socket, cx))?;
+            if *this.ended || seen_all {
+                ready!(Pin::new(&mut *this.socket).poll_flush(cx))?;
+                return if *this.ended { Pin::new(this.socket).poll_shutdown(cx) } else { Poll::Pending };
+            }
+            match this.stream.as_mut().poll_piece(cx) {
+                Poll::Ready(Some(piece)) => {
+                    this.outgoing.data = piece;
+                    // Whoever wakes this task after it looked has it run again.
+                    seen_all = this.stream.is_idle();
+                }
+                Poll::Ready(None) => {
+                    *this.ended = true;
+                    this.outgoing.before.extend_from_slice(END);
+                }
+                // The head may be left to write.
+                Poll::Pending => seen_all = true,
+            }
+        }
+    }
+}
+
+impl Future for Serving {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let peer = self.peer;
+        if let Err(error) = ready!(self.poll_end(cx)) {
+            tracing::debug!(%peer, %error, "a stream ended badly");
+        }
+        Poll::Ready(())
+    }
+}
+
+/// What is said here of the answer's form, whatever others say.
+const OURS: [HeaderName; 4] =
+    [header::CONNECTION, header::CONTENT_LENGTH, header::DATE, header::TRANSFER_ENCODING];
 
 /// The head of an answer whose end is that of the connection, too.
 fn head(headers: &HeaderMap) -> Vec<u8> {
     let mut head = b"HTTP/1.1 200 OK\r\n".to_vec();
-    for (name, value) in headers {
+    for (name, value) in headers.iter().filter(|(name, _)| !OURS.contains(name)) {
         for piece in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
             head.extend_from_slice(piece);
         }
@@ -57,86 +132,93 @@ fn head(headers: &HeaderMap) -> Vec<u8> {
     head
 }
 
-struct Writing<S> {
-    socket: S,
-    body: Body,
-    /// What is written before the data.
-    before: Vec<u8>,
-    /// One chunk.
-    data: Bytes,
-    /// How much of all this is written.
-    written: usize,
-    /// Nothing more comes.
-    ended: bool,
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Writing<S> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.poll_gone(cx)?.is_ready() {
+/// Ready when the client has gone. It has nothing more to say, so what it says does not matter, and who says much is sent away.
+fn poll_gone(
+    socket: &mut (impl AsyncRead + Unpin),
+    said: &mut usize,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<()>> {
+    while *said < MAX_HEAD {
+        let mut room = [0; 64];
+        let mut room = ReadBuf::new(&mut room);
+        ready!(Pin::new(&mut *socket).poll_read(cx, &mut room))?;
+        if room.filled().is_empty() {
             return Poll::Ready(Ok(()));
         }
-        loop {
-            ready!(self.poll_written(cx))?;
-            if self.ended {
-                return Pin::new(&mut self.socket).poll_shutdown(cx);
-            }
-            match Pin::new(&mut self.body).poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) => self.chunk(frame.into_data().unwrap_or_default()),
-                // A body of ours does not fail; whose does has said nothing that could be passed on.
-                Poll::Ready(Some(Err(_)) | None) => {
-                    self.ended = true;
-                    self.before.extend_from_slice(END);
-                }
-                Poll::Pending if self.before.is_empty() => {
-                    ready!(Pin::new(&mut self.socket).poll_flush(cx))?;
-                    return Poll::Pending;
-                }
-                // The head, for which nothing has to be waited.
-                Poll::Pending => {}
-            }
-        }
+        *said += room.filled().len();
     }
+    Poll::Ready(Ok(()))
+}
 
-    /// Ready when the client has gone. It has nothing more to say, so what it says does not matter.
-    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
-            let mut room = [0; 64];
-            let mut room = ReadBuf::new(&mut room);
-            ready!(Pin::new(&mut self.socket).poll_read(cx, &mut room))?;
-            if room.filled().is_empty() {
-                return Poll::Ready(Ok(()));
-            }
-        }
-    }
-
-    fn chunk(&mut self, data: Bytes) {
-        // That would be the end.
-        if !data.is_empty() {
-            let _ = write!(self.before, "{:x}\r\n", data.len());
-            self.data = data;
-        }
-    }
-
-    /// Writes what there is to write.
-    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let behind = if self.data.is_empty() { &[][..] } else { BEHIND };
-        let whole = self.before.len() + self.data.len() + behind.len();
+impl Outgoing {
+    fn poll_written(
+        &mut self,
+        socket: &mut (impl AsyncWrite + Unpin),
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut room = [0; SIZE];
+        // A chunk of nothing would be the end.
+        let (size, behind) =
+            if self.data.is_empty() { (&[][..], &[][..]) } else { (size(&self.data, &mut room), BEHIND) };
+        let whole = self.before.len() + size.len() + self.data.len() + behind.len();
         while self.written < whole {
-            let mut pieces = [IoSlice::new(&self.before), IoSlice::new(&self.data), IoSlice::new(behind)];
+            let mut pieces = [&self.before, size, &self.data, behind].map(IoSlice::new);
             let mut rest = &mut pieces[..];
             IoSlice::advance_slices(&mut rest, self.written);
-            let written = ready!(Pin::new(&mut self.socket).poll_write_vectored(cx, rest))?;
+            let written = ready!(Pin::new(&mut *socket).poll_write_vectored(cx, rest))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.written += written;
         }
         if whole > 0 {
-            self.before.clear();
-            self.before.shrink_to(SIZE);
-            self.data = Bytes::new();
-            self.written = 0;
+            *self = Self { before: Vec::new(), data: Bytes::new(), written: 0 };
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+/// What stands before the data of a chunk.
+fn size<'a>(data: &[u8], room: &'a mut [u8; SIZE]) -> &'a [u8] {
+    let mut rest = &mut room[..];
+    // There is room for any.
+    let _ = write!(rest, "{:x}\r\n", data.len());
+    let left = rest.len();
+    &room[..SIZE - left]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use bytes::Bytes;
+    use tokio::io::AsyncReadExt;
+
+    use super::{Outgoing, SIZE, size};
+
+    #[test]
+    fn there_is_room_for_the_size_of_any_chunk() {
+        assert_eq!(size(&[0; 300], &mut [0; SIZE]), b"12c\r\n");
+        assert_eq!(format!("{:x}\r\n", usize::MAX).len(), SIZE);
+    }
+
+    #[tokio::test]
+    async fn what_is_written_is_whole_however_little_is_taken_at_once() {
+        let data = Bytes::from("x".repeat(20));
+        for room in [1, 2, 3, 7, 100] {
+            let (mut ours, mut theirs) = tokio::io::duplex(room);
+            let writing = async {
+                let mut outgoing = Outgoing { before: b"head\r\n".to_vec(), data: data.clone(), written: 0 };
+                poll_fn(|cx| outgoing.poll_written(&mut ours, cx)).await.unwrap();
+                outgoing.data = data.clone();
+                poll_fn(|cx| outgoing.poll_written(&mut ours, cx)).await.unwrap();
+                drop(ours);
+            };
+            let mut read = String::new();
+            let (_, taken) = tokio::join!(writing, theirs.read_to_string(&mut read));
+            taken.unwrap();
+            let chunk = format!("14\r\n{}\r\n", "x".repeat(20));
+            assert_eq!(read, format!("head\r\n{chunk}{chunk}"), "{room}");
+        }
     }
 }

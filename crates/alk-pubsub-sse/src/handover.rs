@@ -1,0 +1,83 @@
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use pin_project_lite::pin_project;
+
+use crate::body::SseBody;
+use crate::sweep::lock;
+
+/// A place for a stream on its way from [`SseRelay`](crate::SseRelay) to a server that writes it to the socket by itself.
+///
+/// HTTP libraries are made for answers that end, and what they keep for a connection costs more than a stream that lasts. A
+/// server that can do without puts one of these into the extensions of a request. Then the stream is not in the answer, whose
+/// body is empty, but [here](Self::take).
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// use alk_pubsub_core::InProcessEventTarget;
+/// use alk_pubsub_sse::{Handover, handler};
+/// use tower::ServiceExt;
+///
+/// let app = axum::Router::<()>::new().route("/events", handler(InProcessEventTarget::in_process()));
+/// let handover = Handover::default();
+/// let mut request = http::Request::get("/events?topic=a").body(axum::body::Body::empty()).unwrap();
+/// request.extensions_mut().insert(handover.clone());
+///
+/// let answer = app.oneshot(request).await.unwrap();
+/// let mut stream = std::pin::pin!(handover.take().expect("it is there, since the answer is 200"));
+/// assert_eq!(answer.headers()["content-type"], "text/event-stream");
+/// let piece = std::future::poll_fn(|cx| stream.as_mut().poll_piece(cx)).await;
+/// assert_eq!(piece.unwrap(), ": subscribed\n\n");
+/// # })
+/// ```
+#[derive(Clone, Default)]
+pub struct Handover(Arc<Mutex<Option<EventStream>>>);
+
+pin_project! {
+    /// An event stream as its bytes. Dropping it unsubscribes.
+    pub struct EventStream {
+        #[pin]
+        body: SseBody,
+    }
+}
+
+impl Handover {
+    /// The stream, if the answer is one. Once.
+    #[must_use]
+    pub fn take(&self) -> Option<EventStream> {
+        lock(&self.0).take()
+    }
+
+    pub(crate) fn put(&self, body: SseBody) {
+        *lock(&self.0) = Some(EventStream { body });
+    }
+}
+
+impl EventStream {
+    /// The next piece: some events, or what else the client is told. `None` at the end.
+    pub fn poll_piece(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        self.project().body.poll_piece(cx)
+    }
+
+    /// Whether nothing was left behind the last piece, and the task that got it is woken when there is more. So who has written
+    /// it before its task returned need not look again.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.body.is_idle()
+    }
+}
+
+impl fmt::Debug for Handover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handover").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for EventStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventStream").finish_non_exhaustive()
+    }
+}

@@ -17,6 +17,8 @@ const TIME: Metric = Metric { name: "time of a delivery", unit: "µs", better: B
 const TRANSPORT: Transport = Transport::WebSockets;
 
 const CONNECTIONS: [usize; 5] = [100, 300, 1000, 3000, 10_000];
+/// For all of them, and for who publishes.
+const SEATS: [&str; 4] = ["--max-connections", "10100", "--max-connections-per-address", "10100"];
 const WINDOWS: [usize; 2] = [1, 64];
 
 const PAYLOADS: [usize; 5] = [100, 1 << 10, 4 << 10, 16 << 10, 64 << 10];
@@ -37,7 +39,7 @@ pub(crate) fn connection_growth(plan: Plan) -> Vec<Comparison> {
             comparisons.extend(take_turns(plan.rounds, &conditions, &named(&all), metrics, |name| {
                 let pace = Pace::Window(window);
                 let load = Load { transport: TRANSPORT, listeners, pace, milliseconds, payload: PAYLOAD };
-                let found = turn(&all, name, &[], load)?;
+                let found = turn(&all, name, &SEATS, load)?;
                 let time = 1e6 / found.deliveries_per_second;
                 Ok([time, found.cpu_seconds_per_million, found.bytes_per_connection])
             }));

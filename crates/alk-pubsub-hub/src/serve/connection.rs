@@ -71,7 +71,7 @@ impl Connection {
             Some(First::Any) => None,
             Some(First::Events(request)) => {
                 // In a box, as all that is behind it: few connections need room for everything at once.
-                match Box::pin(self.ask(&line, request, &mut socket, &mut read)).await {
+                match Box::pin(self.ask(&line, *request, &mut socket, &mut read)).await {
                     None => return,
                     Some((answer, Some(stream))) if answer.status() == StatusCode::OK => {
                         let serving =
@@ -178,7 +178,7 @@ impl Connection {
         let too_slow = async {
             sleep_until(until).await;
             if used.load(Ordering::Relaxed) {
-                pending().await
+                pending::<()>().await;
             }
         };
         let ended = tokio::select! {

@@ -23,7 +23,7 @@ pub(super) enum First {
     /// Something for whoever serves requests of all kinds.
     Any,
     /// A request for an event stream, all of it and nothing else.
-    Events(Request),
+    Events(Box<Request>),
 }
 
 /// Reads so much that it is known what it is. All that was read is in `read`. Cancel safe.
@@ -55,7 +55,7 @@ pub(super) async fn gone(socket: &mut (impl AsyncRead + Unpin), read: &mut Vec<u
         }
     }
     // Who says so much has not gone, as far as can be seen.
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// `None` while more is to come.
@@ -65,7 +65,7 @@ fn parse(read: &[u8]) -> Option<First> {
     Some(match request.parse(read) {
         Ok(httparse::Status::Partial) => return None,
         Ok(httparse::Status::Complete(size)) if size == read.len() => {
-            events(&request).map_or(First::Any, First::Events)
+            events(&request).map_or(First::Any, |request| First::Events(Box::new(request)))
         }
         // What is wrong with it is said by whoever serves it.
         Ok(httparse::Status::Complete(_)) | Err(_) => First::Any,
@@ -117,7 +117,7 @@ mod tests {
         let (first, _) = tokio::join!(reading, writing);
         let request = match first.unwrap() {
             First::Any => None,
-            First::Events(request) => Some(request),
+            First::Events(request) => Some(*request),
         };
         (request, read)
     }

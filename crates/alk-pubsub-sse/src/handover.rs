@@ -37,7 +37,8 @@ use crate::sweep::lock;
 pub struct Handover(Arc<Mutex<Option<EventStream>>>);
 
 pin_project! {
-    /// An event stream as its bytes. Dropping it unsubscribes.
+    /// An event stream as its bytes, without the framing of HTTP. [`Handover`] has an example. It holds no events while nobody
+    /// asks for them: what waits beyond its bounds is left out, and accounted for by a gap. Dropping it unsubscribes.
     pub struct EventStream {
         #[pin]
         body: SseBody,
@@ -57,7 +58,10 @@ impl Handover {
 }
 
 impl EventStream {
-    /// The next piece: some events, or what else the client is told. `None` at the end.
+    /// The next piece, never an empty one: some events, or what else the client is told. `None` at the end. To be called in a
+    /// runtime with timers.
+    ///
+    /// `Pending` takes nothing, and wakes the task that called last. A piece that was handed out is not handed out again.
     pub fn poll_piece(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         self.project().body.poll_piece(cx)
     }

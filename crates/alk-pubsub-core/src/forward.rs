@@ -34,6 +34,11 @@ macro_rules! forward_event_target {
                 $crate::EventTarget::try_dispatch_event(&$target, event)
             }
 
+            fn route(&self, topic: &$crate::Topic) -> ::core::option::Option<$crate::Route> {
+                let $this = self;
+                $crate::EventTarget::route(&$target, topic)
+            }
+
             fn add_event_listener(
                 &self,
                 interest: $crate::Interest,

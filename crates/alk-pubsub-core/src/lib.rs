@@ -64,7 +64,7 @@ pub use name::{
 pub use publisher::Publisher;
 pub use pubsub::{PubSub, Subscribe, Subscribing};
 pub use routed::{DEFAULT_SUBSCRIBE_TIMEOUT, RoutedEventTarget};
-pub use router::{Bounds, EndHandle, Framing, Overflow, RawSubscription, Router, Scope};
+pub use router::{Bounds, EndHandle, Framing, Overflow, RawSubscription, Route, Router, Scope};
 pub use state::{ConnectionState, StateWatch};
 pub use stats::{GapCount, GapCounts, Stats};
 pub use subscription::{Delivery, Recv, RecvMany, Subscription, TryRecvError, WithGaps};

@@ -2,8 +2,9 @@
 
 use crate::error::Error;
 use crate::event::Event;
+use crate::name::Topic;
 use crate::routed::RoutedEventTarget;
-use crate::router::{Dispatching, Full, Router};
+use crate::router::{Dispatching, Full, Route, Router};
 use crate::target::{Published, TargetFuture};
 use crate::upstream::Upstream;
 
@@ -53,6 +54,10 @@ impl Upstream for Local {
 
     fn try_publish(&self, event: Event) -> Result<Published, Error> {
         self.router.try_dispatch(event).map(Published::exact).map_err(|_| Full::error())
+    }
+
+    fn route(&self, topic: &Topic) -> Option<Route> {
+        Some(self.router.route(topic))
     }
 
     fn can_block(&self) -> bool {

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::event::{Event, Payload};
 use crate::meta::TraceContext;
 use crate::name::Topic;
+use crate::router::Route;
 use crate::spans;
 use crate::target::{EventTarget, Published};
 
@@ -33,6 +34,7 @@ pub struct Publisher<P> {
     target: Arc<dyn EventTarget>,
     trace: Option<Arc<dyn TraceContext>>,
     topic: Topic,
+    route: Option<Route>,
     payload: PhantomData<fn(P)>,
 }
 
@@ -42,7 +44,8 @@ impl<P: Payload> Publisher<P> {
         trace: Option<Arc<dyn TraceContext>>,
         topic: Topic,
     ) -> Self {
-        Self { target, trace, topic, payload: PhantomData }
+        let route = target.route(&topic);
+        Self { target, trace, topic, route, payload: PhantomData }
     }
 
     /// The topic.
@@ -68,7 +71,14 @@ impl<P: Payload> Publisher<P> {
         if spans::are_heard() {
             return Box::pin(publish_in_span(target, trace, self.topic.clone(), payload)).await;
         }
-        dispatch(target, event(trace, self.topic.clone(), payload)).await
+        match self.append(event(trace, self.topic.clone(), payload)) {
+            Ok(published) => {
+                // See `dispatch`.
+                tokio::task::coop::consume_budget().await;
+                Ok(published)
+            }
+            Err(event) => dispatch(target, event).await,
+        }
     }
 
     /// Publishes an event without waiting for anything.
@@ -77,7 +87,20 @@ impl<P: Payload> Publisher<P> {
     ///
     /// What [`EventTarget::try_dispatch_event`] says.
     pub fn try_publish(&self, payload: P) -> Result<Published, Error> {
-        try_publish(&*self.target, self.trace.as_deref(), self.topic.clone(), payload)
+        if spans::are_heard() {
+            return try_publish(&*self.target, self.trace.as_deref(), self.topic.clone(), payload);
+        }
+        self.append(event(self.trace.as_deref(), self.topic.clone(), payload))
+            .or_else(|event| self.target.try_dispatch_event(event))
+    }
+
+    /// Goes the short way, if there is one and that is enough.
+    #[inline]
+    fn append(&self, event: Event) -> Result<Published, Event> {
+        match &self.route {
+            Some(route) => route.append(event).map(Published::exact),
+            None => Err(event),
+        }
     }
 }
 
@@ -148,8 +171,14 @@ fn event<P: Payload>(trace: Option<&dyn TraceContext>, topic: Topic, payload: P)
 
 impl<P> Clone for Publisher<P> {
     fn clone(&self) -> Self {
-        let Self { target, trace, topic, payload } = self;
-        Self { target: target.clone(), trace: trace.clone(), topic: topic.clone(), payload: *payload }
+        let Self { target, trace, topic, route, payload } = self;
+        Self {
+            target: target.clone(),
+            trace: trace.clone(),
+            topic: topic.clone(),
+            route: route.clone(),
+            payload: *payload,
+        }
     }
 }
 

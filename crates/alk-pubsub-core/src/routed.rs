@@ -12,8 +12,8 @@ use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::gap::Gap;
 use crate::latency::LatencyProbe;
-use crate::name::Interest;
-use crate::router::{After, Bounds, Log, LogState, Overflow, RawSubscription, Registry, Router};
+use crate::name::{Interest, Topic};
+use crate::router::{After, Bounds, Log, LogState, Overflow, RawSubscription, Registry, Route, Router};
 use crate::state::{ConnectionState, StateWatch};
 use crate::stats::Stats;
 use crate::sync::Mutex;
@@ -137,6 +137,10 @@ impl<U: Upstream> EventTarget for RoutedEventTarget<U> {
             return Err(Error::closed());
         }
         self.0.upstream.try_publish(event)
+    }
+
+    fn route(&self, topic: &Topic) -> Option<Route> {
+        self.0.upstream.route(topic)
     }
 
     fn add_event_listener(

@@ -10,8 +10,8 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::gap::Gap;
 use crate::latency::LatencyProbe;
-use crate::name::Interest;
-use crate::router::{Bounds, RawSubscription, subscribe_by_listener};
+use crate::name::{Interest, Topic};
+use crate::router::{Bounds, RawSubscription, Route, subscribe_by_listener};
 use crate::state::StateWatch;
 use crate::stats::Stats;
 
@@ -96,6 +96,16 @@ pub trait EventTarget: Send + Sync + 'static {
     ///
     /// As there, and [`WouldBlock`](crate::ErrorKind::WouldBlock) where it would have to wait for room.
     fn try_dispatch_event(&self, event: Event) -> Result<Published, Error>;
+
+    /// A short way for who publishes on one topic again and again; a [`Publisher`](crate::Publisher) asks for it. What is not
+    /// usual goes by [`dispatch_event`](Self::dispatch_event) nevertheless.
+    ///
+    /// The provided method says that there is none, and then everything goes by `dispatch_event`. A target that stands in front
+    /// of another one and only passes events on may ask that one; one that looks at them must not.
+    fn route(&self, topic: &Topic) -> Option<Route> {
+        let _ = topic;
+        None
+    }
 
     /// Calls `listener` with every event of `interest`, from the moment the future resolves until the guard is dropped or
     /// the listener removed.
@@ -353,6 +363,10 @@ impl<T: EventTarget + ?Sized> EventTarget for Arc<T> {
 
     fn try_dispatch_event(&self, event: Event) -> Result<Published, Error> {
         (**self).try_dispatch_event(event)
+    }
+
+    fn route(&self, topic: &Topic) -> Option<Route> {
+        (**self).route(topic)
     }
 
     fn add_event_listener(

@@ -2,7 +2,8 @@
 
 use crate::error::Error;
 use crate::event::Event;
-use crate::name::Interest;
+use crate::name::{Interest, Topic};
+use crate::router::Route;
 use crate::state::StateWatch;
 use crate::target::{Published, TargetFuture};
 
@@ -61,6 +62,13 @@ pub trait Upstream: Send + Sync + 'static {
     /// provided method says no.
     fn delivers_copies(&self) -> bool {
         false
+    }
+
+    /// A short way for who publishes on one topic again and again, where events go straight to those who listen: see
+    /// [`EventTarget::route`](crate::EventTarget::route). The provided method says that there is none.
+    fn route(&self, topic: &Topic) -> Option<Route> {
+        let _ = topic;
+        None
     }
 
     /// Whether a publisher waits for subscribers with [`Overflow::Block`](crate::Overflow::Block). The provided method says no.

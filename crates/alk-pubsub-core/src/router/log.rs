@@ -53,6 +53,8 @@ pub(crate) struct State {
     pub(super) members: u32,
     /// Members that only keep the interest.
     pub(super) held: u32,
+    /// Publishers that have it at hand. It stays in the table for their sake.
+    pub(super) routes: u32,
     pub(super) counts: Counts,
     pub(super) rare: Option<Box<Rare>>,
 }
@@ -131,7 +133,7 @@ impl Log {
     /// Appends under the lock that `state` is; what is to be done without it is left in `after`.
     #[inline]
     pub(super) fn append(self: &Arc<Self>, state: &mut State, entry: Entry, after: &mut After) {
-        if state.closed {
+        if state.closed || state.members == 0 {
             // Who was told of the end hears nothing more.
             return after.drop_later(entry);
         }
@@ -220,6 +222,11 @@ impl State {
         if let Some(wake) = self.parked.leave(reader.place) {
             after.drop_later(wake);
         }
+    }
+
+    /// Nobody is left: what was read is let go.
+    pub(super) fn clear(&mut self, after: &mut After) {
+        self.window.clear(after);
     }
 
     /// A reader has something to look at, though nothing was appended.

@@ -36,7 +36,12 @@ impl Part {
 
     /// `None` where there is nothing to read.
     pub(super) fn read_any(&self) -> Option<RwLockReadGuard<'_, Logs>> {
-        (self.len.load(Ordering::Acquire) > 0).then(|| self.logs.read())
+        (!self.is_empty()).then(|| self.logs.read())
+    }
+
+    /// Whether there is nothing to read.
+    pub(super) fn is_empty(&self) -> bool {
+        self.len.load(Ordering::Acquire) == 0
     }
 
     pub(super) fn write(&self) -> Writing<'_> {
@@ -54,15 +59,15 @@ impl Logs {
         self.table.iter()
     }
 
-    /// The log of an interest, and whether it is new.
-    pub(super) fn find_or_make(&mut self, interest: &Interest) -> (Arc<Log>, bool) {
+    /// The log of an interest, which may be new.
+    pub(super) fn find_or_make(&mut self, interest: &Interest) -> Arc<Log> {
         let hash = interest.hash_code();
         if let Some(log) = self.table.find(hash, |log| log.interest == *interest) {
-            return (log.clone(), false);
+            return log.clone();
         }
         let log = Arc::new(Log::new(interest.clone()));
         self.table.insert_unique(hash, log.clone(), |log| log.interest.hash_code());
-        (log, true)
+        log
     }
 
     /// Takes a log out; what it has counted stays.
@@ -70,6 +75,13 @@ impl Logs {
         let (log, _) = self.table.find_entry(hash, is_it).ok()?.remove();
         self.gone += log.lock().counts;
         Some(log)
+    }
+
+    /// Whether it had this log, which goes unless it `stays`.
+    pub(super) fn had(&mut self, log: &Arc<Log>, stays: bool) -> bool {
+        let hash = log.interest.hash_code();
+        let is_it = |other: &Arc<Log>| Arc::ptr_eq(other, log);
+        if stays { self.find(hash, is_it).is_some() } else { self.take(hash, is_it).is_some() }
     }
 
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = Arc<Log>> + use<> {

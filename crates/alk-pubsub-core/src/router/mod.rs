@@ -19,6 +19,7 @@ mod marks;
 mod parked;
 mod private;
 mod raw;
+mod route;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ pub(crate) use log::{Log, State as LogState};
 pub(crate) use private::subscribe_by_listener;
 pub use raw::RawSubscription;
 pub(crate) use raw::{Item, Registry};
+pub use route::Route;
 pub(crate) use table::Full;
 pub use table::{Router, Scope};
 pub(crate) use wake::{ReadySet, Wake};

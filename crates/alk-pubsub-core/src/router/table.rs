@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use super::after::After;
 use super::log::{Counts, Log, State};
 use super::logs::Part;
+use super::route::Route;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::gap::{Gap, GapReason};
@@ -110,8 +111,9 @@ impl Router {
     pub fn interests(&self, most: usize) -> Vec<(Interest, u64)> {
         let mut interests = Vec::new();
         self.each_log(None, &mut |log| {
-            if interests.len() < most {
-                interests.push((log.interest.clone(), log.lock().receivers()));
+            let state = log.lock();
+            if interests.len() < most && state.members > 0 {
+                interests.push((log.interest.clone(), state.receivers()));
             }
         });
         interests
@@ -167,7 +169,7 @@ impl Router {
     fn take_out(&self, interest: &Interest, still: impl FnOnce() -> bool) -> Option<Arc<Log>> {
         let hash = interest.hash_code();
         let mut logs = self.0.part(interest).write();
-        logs.find(hash, |log| log.interest == *interest)?;
+        logs.find(hash, |log| log.interest == *interest).filter(|log| log.lock().members > 0)?;
         if still() { logs.take(hash, |log| log.interest == *interest) } else { None }
     }
 
@@ -186,7 +188,7 @@ impl Router {
             stats.delivered += delivered;
             for log in logs.iter() {
                 let state = log.lock();
-                stats.interests += 1;
+                stats.interests += u64::from(state.members > 0);
                 stats.subscribers += state.receivers();
                 stats.waiting += state.waiting();
             }
@@ -282,7 +284,7 @@ impl Router {
         Ok(receivers)
     }
 
-    /// Does something with the log of an interest, which is made if there is none; `first` runs if it was made.
+    /// Does something with the log of an interest, which is made if there is none; `first` runs if it had no members.
     ///
     /// Both run with the interest's part of the table locked, so that the first and last of an interest are told apart
     /// whatever happens at the same time.
@@ -294,9 +296,12 @@ impl Router {
     ) -> Result<R, Error> {
         let mut logs = self.0.part(interest).write();
         self.check_open()?;
-        let (log, new) = logs.find_or_make(interest);
-        let joined = join(&log, &mut log.lock());
-        if new {
+        let log = logs.find_or_make(interest);
+        let mut state = log.lock();
+        let is_first = state.members == 0;
+        let joined = join(&log, &mut state);
+        drop(state);
+        if is_first {
             first();
         }
         Ok(joined)
@@ -312,21 +317,66 @@ impl Router {
         let mut after = After::default();
         {
             let mut logs = self.0.part(&log.interest).write();
-            let is_last = {
+            let (is_last, stays) = {
                 let mut state = log.lock();
                 leave(&mut state, &mut after);
-                state.members == 0
+                let is_last = state.members == 0;
+                if is_last {
+                    state.clear(&mut after);
+                }
+                (is_last, state.routes > 0)
             };
             // A log that was taken out already is not in the table, or another one of its name is.
-            if is_last && logs.take(log.interest.hash_code(), |other| Arc::ptr_eq(other, log)).is_some() {
+            if is_last && logs.had(log, stays) {
                 last();
             }
         }
         after.run();
     }
 
+    /// The topic's log for a publisher, which stays until that goes.
+    pub(crate) fn route(&self, topic: &Topic) -> Route {
+        let interest = Interest::from(topic.clone());
+        let mut logs = self.0.part(&interest).write();
+        let log = logs.find_or_make(&interest);
+        log.lock().routes += 1;
+        Route::new(self.clone(), log)
+    }
+
+    /// A publisher that had the log at hand goes.
+    pub(super) fn leave_route(&self, log: &Arc<Log>) {
+        let mut logs = self.0.part(&log.interest).write();
+        let is_used = {
+            let mut state = log.lock();
+            state.routes -= 1;
+            state.routes > 0 || state.members > 0
+        };
+        if !is_used {
+            logs.had(log, false);
+        }
+    }
+
+    /// Appends to the log of the event's topic where nobody listens to its type or to everything. What is not that simple is
+    /// handed back.
+    ///
+    /// Others are looked for with the topic's lock held. So who has it afterwards knows, of a broader log that was there
+    /// already: what was appended here and not there is before the end of this log. See [`settle`](Self::settle).
+    #[inline]
+    pub(super) fn append_to(&self, log: &Arc<Log>, event: Event) -> Result<u64, Event> {
+        let inner = &*self.0;
+        let mut after = After::default();
+        let mut state = log.lock();
+        let alone = inner.types.is_empty() && inner.everything.is_empty();
+        if !alone || state.closed || state.members == 0 || !state.has_room(false) {
+            return Err(event);
+        }
+        let receivers = put((log, state), event, 1, inner.sample().as_ref(), &mut after);
+        after.run();
+        Ok(receivers)
+    }
+
     /// Waits until appends are through that looked for the logs of types and of everything before the newest of them was
-    /// there.
+    /// there; but for those by a [`Route`], which look with their topic's log locked.
     pub(crate) fn settle(&self) {
         // An append holds the lock of its topic's shard from before it looks until it is through.
         self.0.topics.iter().for_each(|shard| drop(shard.logs.write()));

@@ -165,6 +165,12 @@ impl Window {
         }
     }
 
+    /// Lets go of everything.
+    pub(super) fn clear(&mut self, after: &mut After) {
+        self.chunks.drain(..).for_each(|chunk| after.drop_later(chunk));
+        self.classes.clear();
+    }
+
     /// The first position before which at least so many bytes were appended.
     pub(super) fn position_at(&self, bytes: u64, end: End) -> u64 {
         // A chunk that begins with just so many is not looked into: entries without bytes may end the one before it.

@@ -1,0 +1,50 @@
+//! The way of one topic's events, found once by who publishes often.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::log::Log;
+use super::table::Router;
+use crate::event::Event;
+
+/// A topic's log, at hand for a publisher.
+///
+/// An [`EventTarget`](crate::EventTarget) that hands events straight to its listeners gives one to a
+/// [`Publisher`](crate::Publisher). Whatever is not usual goes by
+/// [`dispatch_event`](crate::EventTarget::dispatch_event) all the same.
+pub struct Route {
+    router: Router,
+    log: Arc<Log>,
+}
+
+impl Route {
+    pub(super) fn new(router: Router, log: Arc<Log>) -> Self {
+        Self { router, log }
+    }
+
+    /// Appends an event of this topic, where only the topic itself is listened to and there is room; returns how many
+    /// receive it. Else the event is handed back.
+    #[inline]
+    pub(crate) fn append(&self, event: Event) -> Result<u64, Event> {
+        self.router.append_to(&self.log, event)
+    }
+}
+
+impl Clone for Route {
+    fn clone(&self) -> Self {
+        self.log.lock().routes += 1;
+        Self::new(self.router.clone(), self.log.clone())
+    }
+}
+
+impl Drop for Route {
+    fn drop(&mut self) {
+        self.router.leave_route(&self.log);
+    }
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Route").field(self.log.interest()).finish()
+    }
+}

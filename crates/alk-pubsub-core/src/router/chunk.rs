@@ -3,7 +3,7 @@
 use super::frames::FrameCache;
 use crate::event::Event;
 use crate::gap::Gap;
-use crate::sync::OnceLock;
+use crate::sync::Slot;
 
 /// What stands in a log.
 #[derive(Clone)]
@@ -27,13 +27,13 @@ pub(super) struct Chunk {
     pub(super) start: u64,
     /// The bytes of all entries before it.
     pub(super) start_bytes: u64,
-    slots: Box<[OnceLock<Entry>]>,
+    slots: Box<[Slot<Entry>]>,
     pub(super) frames: std::sync::OnceLock<Box<FrameCache>>,
 }
 
 impl Chunk {
     pub(super) fn new(start: u64, start_bytes: u64, slots: usize) -> Self {
-        let slots = (0..slots).map(|_| OnceLock::new()).collect();
+        let slots = (0..slots).map(|_| Slot::new()).collect();
         Self { start, start_bytes, slots, frames: std::sync::OnceLock::new() }
     }
 
@@ -48,8 +48,7 @@ impl Chunk {
     }
 
     pub(super) fn set(&self, position: u64, entry: Entry) {
-        let set = self.slots[(position - self.start) as usize].set(entry);
-        debug_assert!(set.is_ok(), "a slot is written once");
+        self.slots[(position - self.start) as usize].set(entry);
     }
 
     /// The bytes of all entries of the log before this position, which is in this chunk or right behind it.
@@ -61,7 +60,7 @@ impl Chunk {
     /// The first position in this chunk, or right behind its last entry, before which so many bytes were appended.
     pub(super) fn position_at(&self, bytes: u64) -> u64 {
         let (mut position, mut before) = (self.start, self.start_bytes);
-        for entry in self.slots.iter().map_while(OnceLock::get) {
+        for entry in self.slots.iter().map_while(Slot::get) {
             if before >= bytes {
                 break;
             }

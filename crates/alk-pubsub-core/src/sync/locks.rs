@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 #[cfg(not(loom))]
-pub(crate) use std::sync::{MutexGuard, OnceLock, atomic};
+pub(crate) use std::sync::{MutexGuard, atomic};
 #[cfg(not(loom))]
 pub(crate) use std::sync::{RwLockReadGuard, RwLockWriteGuard};
 
@@ -10,7 +10,7 @@ pub(crate) use std::sync::{RwLockReadGuard, RwLockWriteGuard};
 use std::sync as kind;
 
 #[cfg(loom)]
-pub(crate) use super::modelled::OnceLock;
+pub(crate) use super::modelled::Slot;
 #[cfg(loom)]
 use loom::sync as kind;
 #[cfg(loom)]
@@ -48,5 +48,27 @@ impl<T> RwLock<T> {
 
     pub(crate) fn write(&self) -> RwLockWriteGuard<'_, T> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A value that is written once, by who holds a lock: nobody ever spins.
+#[cfg(not(loom))]
+#[derive(Debug)]
+pub(crate) struct Slot<T>(spin::Once<T>);
+
+#[cfg(not(loom))]
+impl<T> Slot<T> {
+    pub(crate) const fn new() -> Self {
+        Self(spin::Once::new())
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> Option<&T> {
+        self.0.get()
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, value: T) {
+        self.0.call_once(|| value);
     }
 }

@@ -6,5 +6,5 @@ mod locks;
 mod modelled;
 
 pub(crate) use locks::{
-    Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard, atomic, sequenced,
+    Mutex, MutexGuard, Slot, RwLock, RwLockReadGuard, RwLockWriteGuard, atomic, sequenced,
 };

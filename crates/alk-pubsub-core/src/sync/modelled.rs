@@ -5,12 +5,12 @@ use loom::sync::atomic::{AtomicBool, Ordering};
 /// A value that is written once. Who reads it sees what happened before it was written, and nobody sees it sooner than the
 /// memory model lets them.
 #[derive(Debug)]
-pub(crate) struct OnceLock<T> {
+pub(crate) struct Slot<T> {
     value: std::sync::OnceLock<T>,
     written: AtomicBool,
 }
 
-impl<T> OnceLock<T> {
+impl<T> Slot<T> {
     pub(crate) fn new() -> Self {
         Self { value: std::sync::OnceLock::new(), written: AtomicBool::new(false) }
     }
@@ -19,9 +19,8 @@ impl<T> OnceLock<T> {
         if self.written.load(Ordering::Acquire) { self.value.get() } else { None }
     }
 
-    pub(crate) fn set(&self, value: T) -> Result<(), T> {
-        self.value.set(value)?;
+    pub(crate) fn set(&self, value: T) {
+        assert!(self.value.set(value).is_ok(), "it is written once");
         self.written.store(true, Ordering::Release);
-        Ok(())
     }
 }

@@ -61,7 +61,7 @@ pub use meta::{Meta, NoTraceparent, TraceContext, Traceparent};
 pub use name::{
     EventType, Interest, MAX_ID_BYTES, MAX_TYPE_BYTES, NameError, Topic, check_event_type, check_id,
 };
-pub use publisher::Publisher;
+pub use publisher::{Publisher, Publishing};
 pub use pubsub::{PubSub, Subscribe, Subscribing};
 pub use routed::{DEFAULT_SUBSCRIBE_TIMEOUT, RoutedEventTarget};
 pub use router::{Bounds, EndHandle, Framing, Overflow, RawSubscription, Route, Router, Scope};

@@ -1,8 +1,11 @@
 //! Publishing: of one event after the other, or again and again on one topic.
 
 use std::fmt;
+use std::future::Future;
 use std::marker::PhantomData;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use tracing::Instrument;
 
@@ -12,7 +15,7 @@ use crate::meta::TraceContext;
 use crate::name::Topic;
 use crate::router::Route;
 use crate::spans;
-use crate::target::{EventTarget, Published};
+use crate::target::{EventTarget, Published, TargetFuture};
 
 /// Publishes on one topic, whose name was checked when it was [made](crate::PubSub::publisher).
 ///
@@ -38,6 +41,33 @@ pub struct Publisher<P> {
     payload: PhantomData<fn(P)>,
 }
 
+/// The future of [`PubSub::publish`](crate::PubSub::publish) and of [`Publisher::publish`].
+///
+/// The call has given the event its place in the order already; this waits until the transport has taken it.
+///
+/// Part of Tokio's [cooperative budget](tokio::task::coop): a task that publishes without end lets others run from time to
+/// time, among them those that carry its events further.
+#[must_use = "whether the transport has taken the event is known when this was awaited"]
+pub struct Publishing(TargetFuture<Result<Published, Error>>);
+
+impl Publishing {
+    pub(crate) fn failed(error: Error) -> Self {
+        Self(TargetFuture::ready(Err(error)))
+    }
+}
+
+impl Future for Publishing {
+    type Output = Result<Published, Error>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let coop = ready!(tokio::task::coop::poll_proceed(cx));
+        let published = ready!(Pin::new(&mut self.0).poll(cx));
+        coop.made_progress();
+        Poll::Ready(published)
+    }
+}
+
 impl<P: Payload> Publisher<P> {
     pub(crate) fn new(
         target: Arc<dyn EventTarget>,
@@ -54,10 +84,7 @@ impl<P: Payload> Publisher<P> {
         &self.topic
     }
 
-    /// Publishes an event and waits until the transport has taken it. Nobody listening is success.
-    ///
-    /// Part of Tokio's [cooperative budget](tokio::task::coop): a task that publishes without end lets others run from time to
-    /// time, among them those that carry its events further.
+    /// Publishes an event. The future waits until the transport has taken it. Nobody listening is success.
     ///
     /// # Errors
     ///
@@ -65,20 +92,17 @@ impl<P: Payload> Publisher<P> {
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it resolved, the event is or is not published.
-    pub async fn publish(&self, payload: P) -> Result<Published, Error> {
-        let (target, trace) = (&*self.target, self.trace.as_deref());
+    /// If the future is dropped before it resolved, the event is or is not published.
+    #[inline]
+    pub fn publish(&self, payload: P) -> Publishing {
+        let trace = self.trace.as_deref();
         if spans::are_heard() {
-            return Box::pin(publish_in_span(target, trace, self.topic.clone(), payload)).await;
+            return publish_in_span(&*self.target, trace, self.topic.clone(), payload);
         }
-        match self.append(event(trace, self.topic.clone(), payload)) {
-            Ok(published) => {
-                // See `dispatch`.
-                tokio::task::coop::consume_budget().await;
-                Ok(published)
-            }
-            Err(event) => dispatch(target, event).await,
-        }
+        Publishing(match self.append(event(trace, || self.topic.clone(), payload)) {
+            Ok(published) => TargetFuture::ready(Ok(published)),
+            Err(event) => self.target.dispatch_event(event),
+        })
     }
 
     /// Publishes an event without waiting for anything.
@@ -87,10 +111,11 @@ impl<P: Payload> Publisher<P> {
     ///
     /// What [`EventTarget::try_dispatch_event`] says.
     pub fn try_publish(&self, payload: P) -> Result<Published, Error> {
+        let trace = self.trace.as_deref();
         if spans::are_heard() {
-            return try_publish(&*self.target, self.trace.as_deref(), self.topic.clone(), payload);
+            return try_publish(&*self.target, trace, self.topic.clone(), payload);
         }
-        self.append(event(self.trace.as_deref(), self.topic.clone(), payload))
+        self.append(event(trace, || self.topic.clone(), payload))
             .or_else(|event| self.target.try_dispatch_event(event))
     }
 
@@ -104,44 +129,38 @@ impl<P: Payload> Publisher<P> {
     }
 }
 
-pub(crate) async fn publish<P: Payload>(
+pub(crate) fn publish<P: Payload>(
     target: &dyn EventTarget,
     trace: Option<&dyn TraceContext>,
     topic: Topic,
     payload: P,
-) -> Result<Published, Error> {
+) -> Publishing {
     if spans::are_heard() {
-        return Box::pin(publish_in_span(target, trace, topic, payload)).await;
+        return publish_in_span(target, trace, topic, payload);
     }
-    dispatch(target, event(trace, topic, payload)).await
+    Publishing(target.dispatch_event(event(trace, || topic, payload)))
 }
 
-async fn dispatch(target: &dyn EventTarget, event: Event) -> Result<Published, Error> {
-    let published = match target.dispatch_event(event).try_ready() {
-        Ok(published) => published,
-        Err(waiting) => waiting.await,
-    };
-    // Afterwards: publishes that are begun one after the other and are under way together stay in that order.
-    tokio::task::coop::consume_budget().await;
-    published
-}
-
-async fn publish_in_span<P: Payload>(
+#[cold]
+fn publish_in_span<P: Payload>(
     target: &dyn EventTarget,
     trace: Option<&dyn TraceContext>,
     topic: Topic,
     payload: P,
-) -> Result<Published, Error> {
+) -> Publishing {
     let span = spans::publish(&topic);
-    let dispatched = span.in_scope(|| target.dispatch_event(event(trace, topic, payload)));
-    let published = match dispatched.try_ready() {
-        Ok(published) => published,
-        Err(waiting) => waiting.instrument(span.clone()).await,
-    };
-    spans::published(&span, &published);
-    // See `dispatch`.
-    tokio::task::coop::consume_budget().await;
-    published
+    let dispatched = span.in_scope(|| target.dispatch_event(event(trace, || topic, payload)));
+    Publishing(match dispatched.try_ready() {
+        Ok(published) => {
+            spans::published(&span, &published);
+            TargetFuture::ready(published)
+        }
+        Err(waiting) => TargetFuture::boxed(async move {
+            let published = waiting.instrument(span.clone()).await;
+            spans::published(&span, &published);
+            published
+        }),
+    })
 }
 
 pub(crate) fn try_publish<P: Payload>(
@@ -151,21 +170,28 @@ pub(crate) fn try_publish<P: Payload>(
     payload: P,
 ) -> Result<Published, Error> {
     if !spans::are_heard() {
-        return target.try_dispatch_event(event(trace, topic, payload));
+        return target.try_dispatch_event(event(trace, || topic, payload));
     }
     let span = spans::publish(&topic);
-    let published = span.in_scope(|| target.try_dispatch_event(event(trace, topic, payload)));
+    let published = span.in_scope(|| target.try_dispatch_event(event(trace, || topic, payload)));
     spans::published(&span, &published);
     published
 }
 
-// Otherwise the topic is copied from place to place, which costs as much as looking up who listens.
+/// The topic is asked for at last, and all of it is in line: otherwise it is copied from place to place, which costs as much as
+/// looking up who listens.
 #[allow(clippy::inline_always, reason = "see above")]
 #[inline(always)]
-fn event<P: Payload>(trace: Option<&dyn TraceContext>, topic: Topic, payload: P) -> Event {
+fn event<P: Payload>(trace: Option<&dyn TraceContext>, topic: impl FnOnce() -> Topic, payload: P) -> Event {
     match trace.and_then(TraceContext::current) {
-        None => Event::new(topic, payload),
-        Some(traceparent) => Event::with_meta(topic, payload, traceparent.into()),
+        None => Event::new(topic(), payload),
+        Some(traceparent) => Event::with_meta(topic(), payload, traceparent.into()),
+    }
+}
+
+impl fmt::Debug for Publishing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Publishing").field(&self.0).finish()
     }
 }
 

@@ -13,7 +13,7 @@ use crate::event_map::{Dynamic, EventMap, EventOf};
 use crate::local::InProcessEventTarget;
 use crate::meta::TraceContext;
 use crate::name::{Interest, Topic};
-use crate::publisher::{self, Publisher};
+use crate::publisher::{self, Publisher, Publishing};
 use crate::router::{Bounds, Overflow, RawSubscription};
 use crate::state::StateWatch;
 use crate::stats::Stats;
@@ -83,7 +83,7 @@ impl<M: EventMap> PubSub<M> {
         Self::new(InProcessEventTarget::in_process())
     }
 
-    /// Publishes an event and waits until the transport has taken it. Nobody listening is success.
+    /// Publishes an event. The future waits until the transport has taken it. Nobody listening is success.
     ///
     /// # Errors
     ///
@@ -91,15 +91,17 @@ impl<M: EventMap> PubSub<M> {
     ///
     /// # Cancel safety
     ///
-    /// Dropped before it resolved, the event is or is not published.
-    pub async fn publish<E: EventOf<M>>(
+    /// If the future is dropped before it resolved, the event is or is not published.
+    pub fn publish<E: EventOf<M>>(
         &self,
         event: E,
         id: impl AsRef<str>,
         payload: E::Payload,
-    ) -> Result<Published, Error> {
-        let topic = Topic::new(event.event_type()?, id)?;
-        publisher::publish(&*self.target, self.trace.as_deref(), topic, payload).await
+    ) -> Publishing {
+        match event.event_type().and_then(|event_type| Topic::new(event_type, id)) {
+            Ok(topic) => publisher::publish(&*self.target, self.trace.as_deref(), topic, payload),
+            Err(bad) => Publishing::failed(bad.into()),
+        }
     }
 
     /// Publishes an event without waiting for anything.

@@ -12,7 +12,7 @@ use std::task::Waker;
 use super::after::After;
 use super::blocking::{Blocking, Progress};
 use super::bounds::Bounds;
-use super::chunk::{Chunk, Entry};
+use super::chunk::{Chunk, Entry, FIRST_SLOTS};
 use super::latest::LatestQueue;
 use super::listeners::Listeners;
 use super::marks::Marks;
@@ -26,8 +26,6 @@ use crate::name::Interest;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 
-/// A chunk starts small, since most topics are short lived, and grows while readers fall behind.
-const FIRST_SLOTS: usize = if cfg!(loom) { 1 } else { 4 };
 /// Where everybody keeps up, larger chunks only hold on to more of what was read.
 const CALM_SLOTS: usize = if cfg!(loom) { 2 } else { 16 };
 const MOST_SLOTS: usize = if cfg!(loom) { 2 } else { 32 };

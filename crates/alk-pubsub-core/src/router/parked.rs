@@ -1,16 +1,19 @@
 //! The readers of a log that have caught up and wait.
 
+use smallvec::SmallVec;
+
 use super::wake::{Wake, Wakes};
 
 /// A place for each reader, and a list of those that are parked.
 #[derive(Default)]
 pub(super) struct Parked {
-    places: Vec<Place>,
+    /// Mostly there is one.
+    places: SmallVec<[Place; 1]>,
     /// How many places are free, and the one that was left last.
     free: u32,
     last_free: u32,
     /// Places whose reader may be parked. No place stands here twice.
-    listed: Vec<u32>,
+    listed: SmallVec<[u32; 4]>,
 }
 
 #[derive(Default)]
@@ -39,10 +42,6 @@ impl Parked {
             self.last_free = self.places[place as usize].next_free;
             return place;
         }
-        if self.places.is_empty() {
-            // Most topics have one subscriber.
-            self.places.reserve_exact(1);
-        }
         self.places.push(Place::default());
         u32::try_from(self.places.len() - 1).unwrap_or(u32::MAX)
     }
@@ -64,9 +63,6 @@ impl Parked {
         slot.in_chunk = in_chunk;
         if !slot.listed {
             slot.listed = true;
-            if self.listed.is_empty() && self.places.len() == 1 {
-                self.listed.reserve_exact(1);
-            }
             self.listed.push(place);
         }
         self.places[place as usize].wake.replace(wake)

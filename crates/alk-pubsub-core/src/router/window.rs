@@ -8,6 +8,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::after::After;
 use super::bounds::Bounds;
 use super::chunk::Chunk;
@@ -15,8 +17,11 @@ use super::parked::ParkedCount;
 
 #[derive(Default)]
 pub(super) struct Window {
-    chunks: VecDeque<Arc<Chunk>>,
-    classes: Vec<Class>,
+    /// The last chunk and those before it: mostly there is one, and then it is at hand.
+    last: Option<Held>,
+    older: VecDeque<Held>,
+    /// Mostly there is one.
+    classes: SmallVec<[Class; 1]>,
 }
 
 struct Class {
@@ -24,8 +29,12 @@ struct Class {
     bytes: u64,
     readers: u32,
     strays: u32,
-    /// How many readers are in each chunk.
-    in_chunk: VecDeque<u32>,
+}
+
+struct Held {
+    chunk: Arc<Chunk>,
+    /// How many readers of each class are in it.
+    readers: SmallVec<[u32; 4]>,
 }
 
 /// The end of a log: the position behind its last entry, and the encoded bytes of all entries before.
@@ -50,14 +59,8 @@ impl Window {
         let found = self.classes.iter().position(is_of);
         let found = found.or_else(|| self.classes.iter().position(|class| class.readers == 0));
         let at = found.unwrap_or_else(|| {
-            if self.classes.is_empty() {
-                // Mostly there is one.
-                self.classes.reserve_exact(1);
-            }
-            let mut in_chunk = VecDeque::new();
-            in_chunk.reserve_exact(self.chunks.len().max(1));
-            in_chunk.resize(self.chunks.len(), 0);
-            self.classes.push(Class { events: 0, bytes: 0, readers: 0, strays: 0, in_chunk });
+            self.classes.push(Class { events: 0, bytes: 0, readers: 0, strays: 0 });
+            self.older.iter_mut().chain(&mut self.last).for_each(|held| held.readers.push(0));
             self.classes.len() - 1
         });
         let class = &mut self.classes[at];
@@ -83,21 +86,19 @@ impl Window {
         end: End,
         after: &mut After,
     ) -> Option<Arc<Chunk>> {
-        let next = self.at(position)?;
-        let chunk = self.chunks[next].clone();
-        self.classes[class as usize].in_chunk[next] += 1;
+        let next = self.at_mut(position)?;
+        next.readers[class as usize] += 1;
+        let chunk = next.chunk.clone();
         self.leave_chunk(class, old);
         self.let_go(end, after);
         Some(chunk)
     }
 
     fn leave_chunk(&mut self, class: u32, chunk: Option<&Arc<Chunk>>) {
-        let at =
-            chunk.and_then(|chunk| self.chunks.binary_search_by_key(&chunk.start, |held| held.start).ok());
-        let class = &mut self.classes[class as usize];
-        match at {
-            Some(at) => class.in_chunk[at] -= 1,
-            None => class.strays -= 1,
+        let held = chunk.and_then(|chunk| self.at_mut(chunk.start).filter(|held| held.chunk.start == chunk.start));
+        match held {
+            Some(held) => held.readers[class as usize] -= 1,
+            None => self.classes[class as usize].strays -= 1,
         }
     }
 
@@ -117,9 +118,9 @@ impl Window {
             readers - asleep
         };
         let mut waiting = 0;
-        for (at, chunk) in self.chunks.iter().enumerate().rev() {
-            let readers = self.classes.iter().map(|class| u64::from(class.in_chunk[at])).sum();
-            waiting += awake(readers, &mut in_chunks) * (end.position - chunk.start);
+        for held in self.last.iter().chain(self.older.iter().rev()) {
+            let readers = held.readers.iter().map(|readers| u64::from(*readers)).sum();
+            waiting += awake(readers, &mut in_chunks) * (end.position - held.chunk.start);
         }
         let all = end.position - self.front(end);
         for class in &self.classes {
@@ -128,68 +129,82 @@ impl Window {
         waiting
     }
 
-    /// The first position that is still there.
-    pub(super) fn front(&self, end: End) -> u64 {
-        self.chunks.front().map_or(end.position, |chunk| chunk.start)
+    fn first(&self) -> Option<&Chunk> {
+        self.older.front().or(self.last.as_ref()).map(|held| &*held.chunk)
     }
 
+    /// The first position that is still there.
+    pub(super) fn front(&self, end: End) -> u64 {
+        self.first().map_or(end.position, |chunk| chunk.start)
+    }
+
+    #[inline]
     pub(super) fn back(&self) -> Option<&Arc<Chunk>> {
-        self.chunks.back()
+        self.last.as_ref().map(|held| &held.chunk)
     }
 
     /// Begins a chunk at the end of the log.
     pub(super) fn begin_chunk(&mut self, slots: usize, end: End, after: &mut After) {
-        if self.chunks.is_empty() {
-            self.chunks.reserve_exact(1);
-        }
-        self.chunks.push_back(Arc::new(Chunk::new(end.position, end.bytes, slots)));
-        self.classes.iter_mut().for_each(|class| class.in_chunk.push_back(0));
+        let chunk = Arc::new(Chunk::new(end.position, end.bytes, slots));
+        let held = Held { chunk, readers: smallvec![0; self.classes.len()] };
+        self.older.extend(self.last.replace(held));
         self.let_go(end, after);
     }
 
     /// Lets go of the chunks that nobody may ask for any more, but never of the last one.
     fn let_go(&mut self, end: End, after: &mut After) {
-        while let Some(second) = self.chunks.get(1) {
-            let is_past = |class: &Class| {
-                (class.strays == 0 && class.in_chunk.front() == Some(&0)) || class.is_past(second, end)
+        while let (Some(first), Some(second)) = (self.older.front(), self.older.get(1).or(self.last.as_ref())) {
+            let is_past = |(class, in_first): (&Class, &u32)| {
+                (class.strays == 0 && *in_first == 0) || class.is_past(&second.chunk, end)
             };
-            if !self.classes.iter().all(is_past) {
+            if !self.classes.iter().zip(&first.readers).all(is_past) {
                 return;
             }
-            for class in &mut self.classes {
-                class.strays += class.in_chunk.pop_front().unwrap_or(0);
-            }
-            if let Some(chunk) = self.chunks.pop_front() {
-                after.drop_later(chunk);
+            if let Some(first) = self.older.pop_front() {
+                for (class, in_first) in self.classes.iter_mut().zip(first.readers) {
+                    class.strays += in_first;
+                }
+                after.drop_later(first.chunk);
             }
         }
     }
 
     /// Lets go of everything.
     pub(super) fn clear(&mut self, after: &mut After) {
-        self.chunks.drain(..).for_each(|chunk| after.drop_later(chunk));
+        self.older.drain(..).chain(self.last.take()).for_each(|held| after.drop_later(held.chunk));
         self.classes.clear();
     }
 
     /// The first position before which at least so many bytes were appended.
     pub(super) fn position_at(&self, bytes: u64, end: End) -> u64 {
         // A chunk that begins with just so many is not looked into: entries without bytes may end the one before it.
-        match self.chunks.partition_point(|chunk| chunk.start_bytes < bytes).checked_sub(1) {
-            Some(at) => self.chunks[at].position_at(bytes),
-            None => self.front(end),
-        }
+        self.last_with(|chunk| chunk.start_bytes < bytes)
+            .map_or_else(|| self.front(end), |held| held.chunk.position_at(bytes))
     }
 
     /// The bytes of all entries before `position`; for what is before the window, those before the window.
     pub(super) fn bytes_at(&self, position: u64, end: End) -> u64 {
-        match self.at(position) {
-            Some(at) => self.chunks[at].bytes_at(position.min(end.position)),
-            None => self.chunks.front().map_or(end.bytes, |chunk| chunk.start_bytes),
+        match self.last_with(|chunk| chunk.start <= position) {
+            Some(held) => held.chunk.bytes_at(position.min(end.position)),
+            None => self.first().map_or(end.bytes, |chunk| chunk.start_bytes),
         }
     }
 
-    /// Where the chunk is that holds this position, or would if it were longer.
-    fn at(&self, position: u64) -> Option<usize> {
-        self.chunks.partition_point(|chunk| chunk.start <= position).checked_sub(1)
+    /// The last chunk that fulfils what all before it do.
+    fn last_with(&self, fulfils: impl Fn(&Chunk) -> bool) -> Option<&Held> {
+        self.last.as_ref().filter(|held| fulfils(&held.chunk)).or_else(|| {
+            self.older.get(self.older.partition_point(|held| fulfils(&held.chunk)).checked_sub(1)?)
+        })
+    }
+
+    /// The chunk that holds this position, or would if it were longer.
+    fn at_mut(&mut self, position: u64) -> Option<&mut Held> {
+        match &mut self.last {
+            Some(last) if last.chunk.start <= position => Some(last),
+            _ => {
+                let behind = self.older.partition_point(|held| held.chunk.start <= position);
+                self.older.get_mut(behind.checked_sub(1)?)
+            }
+        }
     }
 }

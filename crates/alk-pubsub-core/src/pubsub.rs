@@ -92,12 +92,7 @@ impl<M: EventMap> PubSub<M> {
     /// # Cancel safety
     ///
     /// If the future is dropped before it resolved, the event is or is not published.
-    pub fn publish<E: EventOf<M>>(
-        &self,
-        event: E,
-        id: impl AsRef<str>,
-        payload: E::Payload,
-    ) -> Publishing {
+    pub fn publish<E: EventOf<M>>(&self, event: E, id: impl AsRef<str>, payload: E::Payload) -> Publishing {
         match event.event_type().and_then(|event_type| Topic::new(event_type, id)) {
             Ok(topic) => publisher::publish(&*self.target, self.trace.as_deref(), topic, payload),
             Err(bad) => Publishing::failed(bad.into()),

@@ -101,7 +101,8 @@ pub trait EventTarget: Send + Sync + 'static {
     /// usual goes by [`dispatch_event`](Self::dispatch_event) nevertheless.
     ///
     /// The provided method says that there is none, and then everything goes by `dispatch_event`. A target that stands in front
-    /// of another one and only passes events on may ask that one; one that looks at them must not.
+    /// of another one and only passes events on may ask that one, and say [how long](Route::open_while); one that looks at them
+    /// must not.
     fn route(&self, topic: &Topic) -> Option<Route> {
         let _ = topic;
         None

@@ -64,8 +64,9 @@ pub trait Upstream: Send + Sync + 'static {
         false
     }
 
-    /// A short way for who publishes on one topic again and again, where events go straight to those who listen: see
-    /// [`EventTarget::route`](crate::EventTarget::route). The provided method says that there is none.
+    /// A short way for who publishes on one topic again and again, where events go straight to those who listen:
+    /// [`Router::route`](crate::Router::route). See [`EventTarget::route`](crate::EventTarget::route). The provided method says
+    /// that there is none.
     fn route(&self, topic: &Topic) -> Option<Route> {
         let _ = topic;
         None

@@ -1,8 +1,8 @@
 //! A topic space that a host and its worker have for themselves.
 
 use alk_pubsub_core::{
-    Error, Event, Gap, InProcessEventTarget, Published, RoutedEventTarget, Router, Scope, TargetFuture,
-    Upstream,
+    Error, Event, Gap, InProcessEventTarget, Published, Route, RoutedEventTarget, Router, Scope,
+    TargetFuture, Topic, Upstream,
 };
 use std::sync::Arc;
 
@@ -70,5 +70,9 @@ impl Upstream for Direct {
 
     fn try_publish(&self, event: Event) -> Result<Published, Error> {
         Ok(Published::exact(self.router.deliver(event, Scope::ALL)))
+    }
+
+    fn route(&self, topic: &Topic) -> Option<Route> {
+        Some(self.router.route(topic))
     }
 }

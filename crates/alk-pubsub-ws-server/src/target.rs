@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use alk_pubsub_core::{
     Bounds, Error, Event, EventListener, EventTarget, InProcessEventTarget, Interest, LatencyProbe,
-    ListenerGuard, ListenerId, Published, RawSubscription, StateWatch, Stats, TargetFuture,
+    ListenerGuard, ListenerId, Published, RawSubscription, Route, StateWatch, Stats, TargetFuture, Topic,
 };
 use alk_pubsub_link::{CloseCode, ConnectionInfo, ErrorCode, Identity, Wire};
 use rand::Rng;
@@ -198,6 +198,10 @@ impl EventTarget for WsServerEventTarget {
 
     fn try_dispatch_event(&self, event: Event) -> Result<Published, Error> {
         self.0.target.try_dispatch_event(event)
+    }
+
+    fn route(&self, topic: &Topic) -> Option<Route> {
+        self.0.target.route(topic)
     }
 
     fn add_event_listener(

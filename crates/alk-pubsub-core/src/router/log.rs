@@ -26,8 +26,6 @@ use crate::name::Interest;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::{Mutex, MutexGuard};
 
-/// Where everybody keeps up, larger chunks only hold on to more of what was read.
-const CALM_SLOTS: usize = if cfg!(loom) { 2 } else { 16 };
 const MOST_SLOTS: usize = if cfg!(loom) { 2 } else { 32 };
 /// A reader that stalls pins one chunk, so a chunk ends early when its events are large.
 const CHUNK_BYTES: u64 = 64 << 10;
@@ -342,8 +340,8 @@ impl State {
         let slots = match self.window.back() {
             None => FIRST_SLOTS,
             Some(chunk) if self.is_full(chunk) => {
-                let most = if self.parked.all() { CALM_SLOTS } else { MOST_SLOTS };
-                (chunk.slots() * 2).min(most)
+                // Where everybody keeps up, a larger chunk only holds on to more of what was read.
+                if self.parked.all() { FIRST_SLOTS } else { (chunk.slots() * 2).min(MOST_SLOTS) }
             }
             Some(chunk) => chunk.slots(),
         };

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::log::Log;
 use super::table::Router;
@@ -11,21 +12,34 @@ use crate::event::Event;
 ///
 /// An [`EventTarget`](crate::EventTarget) that hands events straight to its listeners gives one to a
 /// [`Publisher`](crate::Publisher). Whatever is not usual goes by
-/// [`dispatch_event`](crate::EventTarget::dispatch_event) all the same.
+/// [`dispatch_event`](crate::EventTarget::dispatch_event) all the same. The log is kept for as long as there is a route.
 pub struct Route {
     router: Router,
     log: Arc<Log>,
+    /// Mostly nobody's.
+    open: Vec<Arc<AtomicBool>>,
 }
 
 impl Route {
     pub(super) fn new(router: Router, log: Arc<Log>) -> Self {
-        Self { router, log }
+        Self { router, log, open: Vec::new() }
+    }
+
+    /// The same route for as long as `open` is true, for a target that stands in front of another one and may be closed before
+    /// that: afterwards its own `dispatch_event` is asked, which says so.
+    #[must_use]
+    pub fn open_while(mut self, open: Arc<AtomicBool>) -> Self {
+        self.open.push(open);
+        self
     }
 
     /// Appends an event of this topic, where only the topic itself is listened to and there is room; returns how many
     /// receive it. Else the event is handed back.
     #[inline]
     pub(crate) fn append(&self, event: Event) -> Result<u64, Event> {
+        if self.open.iter().any(|open| !open.load(Ordering::Acquire)) {
+            return Err(event);
+        }
         self.router.append_to(&self.log, event)
     }
 }
@@ -33,7 +47,7 @@ impl Route {
 impl Clone for Route {
     fn clone(&self) -> Self {
         self.log.lock().routes += 1;
-        Self::new(self.router.clone(), self.log.clone())
+        Self { router: self.router.clone(), log: self.log.clone(), open: self.open.clone() }
     }
 }
 

@@ -334,8 +334,10 @@ impl Router {
         after.run();
     }
 
-    /// The topic's log for a publisher, which stays until that goes.
-    pub(crate) fn route(&self, topic: &Topic) -> Route {
+    /// A short way to who listens to this topic, for an upstream that hands what is published straight to
+    /// [`deliver`](Self::deliver) for [`Scope::ALL`] and does nothing else; see [`Upstream::route`](crate::Upstream::route).
+    #[must_use]
+    pub fn route(&self, topic: &Topic) -> Route {
         let interest = Interest::from(topic.clone());
         let mut logs = self.0.part(&interest).write();
         let log = logs.find_or_make(&interest);
@@ -380,6 +382,12 @@ impl Router {
     pub(crate) fn settle(&self) {
         // An append holds the lock of its topic's shard from before it looks until it is through.
         self.0.topics.iter().for_each(|shard| drop(shard.logs.write()));
+    }
+
+    /// How many logs there are, with members or without.
+    #[cfg(test)]
+    pub(super) fn logs(&self) -> usize {
+        self.0.parts().map(|part| part.read().iter().count()).sum()
     }
 
     fn each_log(&self, interest: Option<&Interest>, each: &mut dyn FnMut(&Arc<Log>)) {

@@ -95,7 +95,8 @@ impl Window {
     }
 
     fn leave_chunk(&mut self, class: u32, chunk: Option<&Arc<Chunk>>) {
-        let held = chunk.and_then(|chunk| self.at_mut(chunk.start).filter(|held| held.chunk.start == chunk.start));
+        let held =
+            chunk.and_then(|chunk| self.at_mut(chunk.start).filter(|held| held.chunk.start == chunk.start));
         match held {
             Some(held) => held.readers[class as usize] -= 1,
             None => self.classes[class as usize].strays -= 1,
@@ -153,7 +154,8 @@ impl Window {
 
     /// Lets go of the chunks that nobody may ask for any more, but never of the last one.
     fn let_go(&mut self, end: End, after: &mut After) {
-        while let (Some(first), Some(second)) = (self.older.front(), self.older.get(1).or(self.last.as_ref())) {
+        while let (Some(first), Some(second)) = (self.older.front(), self.older.get(1).or(self.last.as_ref()))
+        {
             let is_past = |(class, in_first): (&Class, &u32)| {
                 (class.strays == 0 && *in_first == 0) || class.is_past(&second.chunk, end)
             };

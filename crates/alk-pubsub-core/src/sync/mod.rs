@@ -6,5 +6,5 @@ mod locks;
 mod modelled;
 
 pub(crate) use locks::{
-    Mutex, MutexGuard, Slot, RwLock, RwLockReadGuard, RwLockWriteGuard, atomic, sequenced,
+    Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard, Slot, atomic, sequenced,
 };

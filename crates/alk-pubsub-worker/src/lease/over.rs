@@ -16,6 +16,10 @@ macro_rules! event_target_over_lease {
                 self.lease.try_dispatch_event(event)
             }
 
+            fn route(&self, topic: &::alk_pubsub_core::Topic) -> Option<::alk_pubsub_core::Route> {
+                self.lease.route(topic)
+            }
+
             fn add_event_listener(
                 &self,
                 interest: ::alk_pubsub_core::Interest,

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use alk_pubsub_core::{
     Bounds, ConnectionState, EndHandle, Error, Event, EventListener, EventTarget, Gap, Interest,
-    LatencyProbe, ListenerGuard, ListenerId, Published, RawSubscription, StateWatch, Stats, TargetFuture,
+    LatencyProbe, ListenerGuard, ListenerId, Published, RawSubscription, Route, StateWatch, Stats,
+    TargetFuture, Topic,
 };
 use tokio::sync::watch;
 
@@ -21,7 +22,7 @@ pub(crate) struct Lease(Arc<Shared>);
 struct Shared {
     target: Arc<dyn EventTarget>,
     subscriptions: Subscriptions,
-    publishing: AtomicBool,
+    publishing: Arc<AtomicBool>,
     members: Mutex<Members>,
     state: watch::Sender<ConnectionState>,
 }
@@ -66,7 +67,7 @@ impl Lease {
         Self(Arc::new(Shared {
             target,
             subscriptions,
-            publishing: AtomicBool::new(true),
+            publishing: Arc::new(AtomicBool::new(true)),
             members: Mutex::default(),
             state: watch::Sender::new(ConnectionState::Connected),
         }))
@@ -208,6 +209,10 @@ impl EventTarget for Lease {
             return Err(Error::closed());
         }
         self.0.target.try_dispatch_event(event)
+    }
+
+    fn route(&self, topic: &Topic) -> Option<Route> {
+        Some(self.0.target.route(topic)?.open_while(self.0.publishing.clone()))
     }
 
     fn add_event_listener(

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::gap::Gap;
 use crate::name::{Interest, Topic};
-use crate::router::{After, Bounds, Item, Log, LogState, RawSubscription, Registry, Router};
+use crate::router::{After, Bounds, Item, Log, LogState, RawSubscription, Registry, Route, Router};
 
 /// A router without a target around it.
 #[derive(Clone)]
@@ -73,6 +73,16 @@ impl Hub {
     /// Whether there was room.
     pub(super) fn publish(&self, topic: &str, number: u64) -> bool {
         self.0.router.try_dispatch(event(topic, number)).is_ok()
+    }
+
+    /// As [`publish`](Self::publish), by a way that was found before.
+    pub(super) fn publish_by(&self, route: &Route, topic: &str, number: u64) -> Option<u64> {
+        let appended = route.append(event(topic, number));
+        appended.or_else(|event| self.0.router.try_dispatch(event)).ok()
+    }
+
+    pub(super) fn route(&self, topic: &str) -> Route {
+        self.0.router.route(&topic.parse().unwrap())
     }
 
     pub(super) fn report_gap(&self, gap: Gap) {

@@ -3,6 +3,7 @@
 mod fixture;
 mod latest_model;
 mod log_model;
+mod route;
 #[cfg(loom)]
 mod schedules;
 mod stalled;

@@ -46,7 +46,7 @@ fn all(feed: &mut Feed, interests: usize) -> Vec<u8> {
 }
 
 /// What there is now.
-fn read(feed: &mut Feed) -> Vec<u8> {
+pub(super) fn read(feed: &mut Feed) -> Vec<u8> {
     let mut numbers = Vec::new();
     let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
     let mut out = |item| {

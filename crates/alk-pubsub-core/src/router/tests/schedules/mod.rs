@@ -8,4 +8,5 @@ mod closing;
 mod explore;
 mod feed;
 mod readers;
+mod route;
 mod table;

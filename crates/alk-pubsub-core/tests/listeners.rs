@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use alk_pubsub_core::{
-    Event, EventListener, EventTarget, Gap, GapReason, InProcessEventTarget, Interest, ListenerGuard,
-    ListenerId, RawSubscription,
+    Dynamic, Event, EventListener, EventTarget, Gap, GapReason, InProcessEventTarget, Interest,
+    ListenerGuard, ListenerId, PubSub, RawSubscription,
 };
 
 use support::{Wire, event, interest, no_deadlock, now, subscribe};
@@ -161,6 +161,27 @@ impl EventListener for Owner {
     fn on_event(&self, _: &Event) {
         let guard = self.guard.lock().unwrap().take();
         drop(guard);
+    }
+}
+
+#[test]
+fn a_listener_may_go_while_it_is_called_by_a_publisher_that_stays() {
+    let target = InProcessEventTarget::in_process();
+    let publisher = PubSub::<Dynamic>::new(target.clone()).publisher("a", "1").unwrap();
+    for round in 0..3_u64 {
+        let guard = Arc::new(Mutex::new(None::<ListenerGuard>));
+        let (own, calls) = (guard.clone(), Arc::new(AtomicUsize::new(0)));
+        let called = calls.clone();
+        let listener = move |_: &Event| {
+            called.fetch_add(1, Ordering::Relaxed);
+            drop(own.lock().unwrap().take());
+        };
+        *guard.lock().unwrap() = Some(listen(&target, "a:1", listener));
+        let receivers = || publisher.try_publish(round.into()).unwrap().known_receivers();
+        assert_eq!([receivers(), receivers()], [Some(1), Some(0)]);
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
+        let reader = subscribe(&target, "a:1");
+        assert_eq!((receivers(), reader.len()), (Some(1), 1));
     }
 }
 

@@ -154,6 +154,7 @@ impl Turn {
                 if let Some(list) = &ended {
                     state.members -= u32::try_from(list.len()).unwrap_or(u32::MAX);
                 }
+                state.clear_unused(&mut after);
             } else {
                 listeners.cursor = Some(cursor);
             }

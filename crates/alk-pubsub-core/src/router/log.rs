@@ -220,9 +220,11 @@ impl State {
         }
     }
 
-    /// Nobody is left: what was read is let go.
-    pub(super) fn clear(&mut self, after: &mut After) {
-        self.window.clear(after);
+    /// Lets go of what was read, if nobody is left and nobody runs the listeners that were there.
+    pub(super) fn clear_unused(&mut self, after: &mut After) {
+        if self.members == 0 {
+            self.window.clear(after);
+        }
     }
 
     /// A reader has something to look at, though nothing was appended.

@@ -320,11 +320,11 @@ impl Router {
             let (is_last, stays) = {
                 let mut state = log.lock();
                 leave(&mut state, &mut after);
-                let is_last = state.members == 0;
-                if is_last {
-                    state.clear(&mut after);
+                let stays = state.routes > 0;
+                if stays {
+                    state.clear_unused(&mut after);
                 }
-                (is_last, state.routes > 0)
+                (state.members == 0, stays)
             };
             // A log that was taken out already is not in the table, or another one of its name is.
             if is_last && logs.had(log, stays) {

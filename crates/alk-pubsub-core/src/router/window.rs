@@ -171,8 +171,11 @@ impl Window {
         }
     }
 
-    /// Lets go of everything.
+    /// Lets go of everything, unless there are readers.
     pub(super) fn clear(&mut self, after: &mut After) {
+        if self.classes.iter().any(|class| class.readers > 0) {
+            return;
+        }
         self.older.drain(..).chain(self.last.take()).for_each(|held| after.drop_later(held.chunk));
         self.classes.clear();
     }

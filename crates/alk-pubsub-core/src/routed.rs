@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -33,7 +32,6 @@ struct Shared<U> {
     upstream: U,
     subscribe_timeout: Duration,
     listeners: Mutex<HashMap<ListenerId, Arc<Log>>>,
-    closing: AtomicBool,
     state: watch::Sender<ConnectionState>,
 }
 
@@ -54,8 +52,7 @@ impl<U: Upstream> RoutedEventTarget<U> {
         let upstream = make(router.clone());
         let listeners = Mutex::default();
         let state = watch::Sender::new(ConnectionState::Connected);
-        let closing = AtomicBool::new(false);
-        Self(Arc::new(Shared { router, upstream, subscribe_timeout, listeners, closing, state }))
+        Self(Arc::new(Shared { router, upstream, subscribe_timeout, listeners, state }))
     }
 
     /// The upstream.
@@ -65,7 +62,7 @@ impl<U: Upstream> RoutedEventTarget<U> {
     }
 
     fn is_closing(&self) -> bool {
-        self.0.closing.load(Ordering::Acquire)
+        self.0.router.is_closing()
     }
 
     /// Hands out what listens once the upstream has confirmed its interest, unless it has been ended already: the upstream
@@ -205,7 +202,7 @@ impl<U: Upstream> EventTarget for RoutedEventTarget<U> {
     }
 
     fn close(&self) -> TargetFuture<Result<(), Error>> {
-        if self.0.closing.swap(true, Ordering::AcqRel) {
+        if !self.0.router.begin_closing() {
             let mut state = self.0.state.subscribe();
             if *state.borrow() == ConnectionState::Closed {
                 return TargetFuture::ready(Ok(()));

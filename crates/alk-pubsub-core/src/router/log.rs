@@ -220,10 +220,11 @@ impl State {
         }
     }
 
-    /// Lets go of what was read, if nobody is left and nobody runs the listeners that were there.
+    /// Is as new, but for its end, if nobody is left and nobody runs the listeners that were there.
     pub(super) fn clear_unused(&mut self, after: &mut After) {
-        if self.members == 0 {
-            self.window.clear(after);
+        if self.members == 0 && !self.window.has_readers() {
+            std::mem::take(&mut self.window).drop_later(after);
+            self.parked = Parked::default();
         }
     }
 

@@ -48,6 +48,8 @@ struct Inner {
     types: Part,
     /// Of one log at most.
     everything: Part,
+    /// Whether publishers are refused, while what was published before may still be on its way.
+    closing: AtomicBool,
     closed: AtomicBool,
     /// Why it was closed, if the upstream did it.
     why: OnceLock<Error>,
@@ -79,6 +81,7 @@ impl Router {
             topics: (0..shards).map(|_| Shard::default()).collect(),
             types: Part::default(),
             everything: Part::default(),
+            closing: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             why: OnceLock::new(),
             gaps: GapCounters::default(),
@@ -119,6 +122,15 @@ impl Router {
         interests
     }
 
+    /// Whether this is the first call.
+    pub(crate) fn begin_closing(&self) -> bool {
+        !self.0.closing.swap(true, Ordering::AcqRel)
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.0.closing.load(Ordering::Acquire)
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
         self.0.closed.load(Ordering::Acquire)
     }
@@ -144,11 +156,10 @@ impl Router {
     /// [`Interests::forget_ended`](crate::Interests::forget_ended) is made for it. For what is ended here the upstream is not
     /// told that the interest was removed; who subscribes to it afterwards adds it anew.
     pub fn end_interest(&self, interest: &Interest, error: &Error, still: impl FnOnce() -> bool) -> bool {
-        let Some(log) = self.take_out(interest, still) else { return false };
         let mut after = After::default();
-        log.close(Some(error), &mut after);
+        let ended = self.take_out(interest, still, error, &mut after).is_some();
         after.run();
-        true
+        ended
     }
 
     /// Ends all subscriptions once they have handed out what they hold.
@@ -165,12 +176,23 @@ impl Router {
         if self.is_closed() { Err(self.0.why.get().cloned().unwrap_or_else(Error::closed)) } else { Ok(()) }
     }
 
-    /// Takes a log out of the table with its members, if there is one and `still` says so.
-    fn take_out(&self, interest: &Interest, still: impl FnOnce() -> bool) -> Option<Arc<Log>> {
+    /// Takes a log out of the table with its members and closes it, if there is one and `still` says so.
+    fn take_out(
+        &self,
+        interest: &Interest,
+        still: impl FnOnce() -> bool,
+        error: &Error,
+        after: &mut After,
+    ) -> Option<Arc<Log>> {
         let hash = interest.hash_code();
         let mut logs = self.0.part(interest).write();
-        logs.find(hash, |log| log.interest == *interest).filter(|log| log.lock().members > 0)?;
-        if still() { logs.take(hash, |log| log.interest == *interest) } else { None }
+        let log = logs.find(hash, |log| log.interest == *interest)?;
+        if log.lock().members == 0 || !still() {
+            return None;
+        }
+        // Before anybody can subscribe anew: who has the log at hand is to find it closed then.
+        log.close(Some(error), after);
+        logs.take(hash, |log| log.interest == *interest)
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -320,7 +342,8 @@ impl Router {
             let (is_last, stays) = {
                 let mut state = log.lock();
                 leave(&mut state, &mut after);
-                let stays = state.routes > 0;
+                // One that is closed is of no use to them.
+                let stays = state.routes > 0 && !state.closed;
                 if stays {
                     state.clear_unused(&mut after);
                 }
@@ -369,7 +392,8 @@ impl Router {
         let mut after = After::default();
         let mut state = log.lock();
         let alone = inner.types.is_empty() && inner.everything.is_empty();
-        if !alone || state.closed || state.members == 0 || !state.has_room(false) {
+        let over = state.closed || self.is_closing();
+        if !alone || over || state.members == 0 || !state.has_room(false) {
             return Err(event);
         }
         let receivers = put((log, state), event, 1, inner.sample().as_ref(), &mut after);

@@ -171,13 +171,13 @@ impl Window {
         }
     }
 
-    /// Lets go of everything, unless there are readers.
-    pub(super) fn clear(&mut self, after: &mut After) {
-        if self.classes.iter().any(|class| class.readers > 0) {
-            return;
-        }
-        self.older.drain(..).chain(self.last.take()).for_each(|held| after.drop_later(held.chunk));
-        self.classes.clear();
+    pub(super) fn has_readers(&self) -> bool {
+        self.classes.iter().any(|class| class.readers > 0)
+    }
+
+    /// Lets go of everything.
+    pub(super) fn drop_later(self, after: &mut After) {
+        self.older.into_iter().chain(self.last).for_each(|held| after.drop_later(held.chunk));
     }
 
     /// The first position before which at least so many bytes were appended.

@@ -89,6 +89,29 @@ fn an_interest_that_was_ended_is_begun_anew_beside_its_publisher() {
 }
 
 #[test]
+fn who_leaves_a_closed_log_is_the_last_once() {
+    let hub = Hub::new();
+    let route = hub.route("a:1");
+    let readers = [(); 2].map(|()| hub.subscribe("a:1", Bounds::default()));
+    hub.router().close();
+    assert_eq!(hub.publish_by(&route, "a:1", 1), Some(0));
+    drop(readers);
+    assert_eq!((hub.router().logs(), hub.added_and_removed()), (0, (1, 1)));
+    drop(route);
+    assert_eq!(hub.router().logs(), 0);
+}
+
+#[test]
+fn who_has_the_log_at_hand_is_refused_with_everybody_while_it_closes() {
+    let hub = Hub::new();
+    let route = hub.route("a:1");
+    let mut reader = hub.subscribe("a:1", Bounds::default());
+    assert!(hub.router().begin_closing() && !hub.router().begin_closing());
+    assert!(route.append(super::fixture::event("a:1", 1)).is_err());
+    assert_eq!(read(&mut reader), Read::Empty);
+}
+
+#[test]
 fn a_full_reader_that_publishers_wait_for_gets_nothing_by_it() {
     let hub = Hub::new();
     let route = hub.route("a:1");

@@ -5,6 +5,7 @@ use loom::thread;
 use super::super::fixture::{Hub, Read, drain};
 use super::explore::explore;
 use super::feed::read as read_feed;
+use crate::error::Error;
 use crate::feed::Feed;
 use crate::router::Bounds;
 
@@ -93,5 +94,25 @@ fn a_type_takes_over_and_everything_takes_over_from_that() {
         publisher.join().unwrap();
         seen.extend(read_feed(&mut feed));
         assert_eq!(seen, [0]);
+    });
+}
+
+#[test]
+fn who_subscribes_anew_while_an_interest_is_ended_misses_nothing() {
+    explore(|| {
+        let hub = Hub::new();
+        let route = hub.route("a:1");
+        let before = hub.subscribe("a:1", Bounds::default());
+        let ending = hub.clone();
+        let ends = thread::spawn(move || {
+            assert!(ending.router().end_interest(&"a:1".parse().unwrap(), &Error::closed(), || true));
+        });
+        let mut reader = hub.subscribe("a:1", Bounds::default());
+        hub.publish_by(&route, "a:1", 1);
+        ends.join().unwrap();
+        let seen = drain(&mut reader);
+        assert!(reader.ended_by().is_some() || seen == [Read::Event(1)], "{seen:?}");
+        drop((before, reader, route));
+        assert_eq!(hub.router().logs(), 0);
     });
 }

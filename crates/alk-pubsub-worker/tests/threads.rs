@@ -273,6 +273,31 @@ async fn a_worker_that_is_closed_finishes_what_it_has() {
 }
 
 #[tokio::test]
+async fn a_publisher_goes_no_further_than_the_target_it_was_made_of() {
+    let (host, worker) = spawn("closes", |target: WorkerThreadEventTarget| async move {
+        let pubsub = PubSub::<Numbers>::new(target.clone());
+        let mut numbers = pubsub.subscribe(Number).await?;
+        let answers = pubsub.publisher(Answer, "x")?;
+        target.ready();
+        numbers.recv().await.expect("open");
+        assert_eq!(answers.publish(1).await?.known_receivers(), Some(1));
+        target.close().await?;
+        for refused in [answers.publish(2).await, answers.clone().publish(3).await, answers.try_publish(4)] {
+            assert_eq!(refused.expect_err("the worker's side is closed").kind(), ErrorKind::Closed);
+        }
+        Ok::<(), Error>(())
+    })
+    .unwrap();
+    let host = PubSub::<Numbers>::new(host);
+    let mut answers = host.subscribe_to(Answer, "x").await.unwrap();
+    soon(worker.ready()).await.unwrap();
+    host.publish(Number, "", 0).await.unwrap();
+    assert!(soon(worker.join()).await.is_success());
+    assert_eq!(soon(answers.recv()).await.unwrap().payload(), &1);
+    assert!(soon(answers.recv()).await.is_none());
+}
+
+#[tokio::test]
 async fn closing_the_host_target_closes_the_worker() {
     let (host, worker) = spawn("successor", successor).unwrap();
     soon(worker.ready()).await.unwrap();

@@ -44,6 +44,7 @@ impl Line {
 
     /// Resolves when the connection is to end. Cancel safe.
     pub(super) async fn hung_up(&self) {
+        let _forgotten = Waiting(self);
         poll_fn(|cx| self.poll_hung_up(cx)).await;
     }
 
@@ -54,9 +55,21 @@ impl Line {
     }
 }
 
+/// Forgets the task that waits. A connection that has become a WebSocket keeps its line, and would keep all of a task that is
+/// over.
+struct Waiting<'a>(&'a Line);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.task.take();
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::task::Poll;
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::task::{Context, Poll, Wake, Waker};
 
     use futures_util::FutureExt;
 
@@ -79,5 +92,20 @@ mod tests {
         assert!(!ends(), "that was another answer");
         line.hang_up(request);
         assert!(ends());
+    }
+
+    #[test]
+    fn who_does_not_wait_any_more_is_forgotten() {
+        struct Task;
+        impl Wake for Task {
+            fn wake(self: Arc<Self>) {}
+        }
+        let (line, task) = (Line::default(), Arc::new(Task));
+        {
+            let waker = Waker::from(task.clone());
+            let waiting = pin!(line.hung_up());
+            assert!(waiting.poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        assert_eq!(Arc::strong_count(&task), 1);
     }
 }

@@ -128,8 +128,8 @@ impl Session {
 
     /// Goes on with what is under way and leaves events in `out`, about `most_bytes` of them.
     ///
-    /// `Ready` if something was done, so that there may be more; `Pending` if there is nothing to do until the task is
-    /// woken.
+    /// `Ready` if something was done, so that there may be more; `Pending` if there is nothing more to do until the task is
+    /// woken, whether or not something was left in `out`.
     pub fn poll(&mut self, cx: &mut Context<'_>, most_bytes: usize, out: &mut dyn Outbox) -> Poll<()> {
         if self.closed {
             return Poll::Pending;
@@ -234,6 +234,8 @@ impl Session {
         if events_out > 0 {
             stats.events_out.fetch_add(events_out, Ordering::Relaxed);
         }
+        // What a topic's end leads to is seen at the next look.
+        let all = feed.is_waiting() && !ended && taken_away.is_empty();
         if ended {
             if *overflowed && limits.queue.policy() == Overflow::Close {
                 self.close(CloseCode::TryAgain, "slow_consumer", Some(1000), out);
@@ -244,7 +246,7 @@ impl Session {
         if !taken_away.is_empty() {
             self.taken_away(taken_away, out);
         }
-        polled.is_ready()
+        polled.is_ready() && !all
     }
 
     fn subscribed(&mut self, token: Token, interest: &Interest, result: Result<RawSubscription, Error>) {

@@ -108,9 +108,7 @@ fn subscribed(node: &Server) -> TcpStream {
 fn a_sentinel_makes_the_replica_a_master() {
     let servers = Sentinel::start();
     servers.master.kill();
-    wait_until("the replica is a master", || {
-        servers.replica.command(&["INFO", "replication"]).text().contains("role:master")
-    });
+    wait_until("the replica is a master", || servers.replica.is_master());
 }
 
 #[test]

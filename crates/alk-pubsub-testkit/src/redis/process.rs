@@ -141,6 +141,13 @@ impl Server {
         }
     }
 
+    /// Whether it says that it is a master. One that is just being made a master hangs up on its clients.
+    #[must_use]
+    pub fn is_master(&self) -> bool {
+        let said = resp::command(self.port, &["INFO", "replication"]);
+        said.is_ok_and(|reply| reply.text().contains("role:master"))
+    }
+
     /// Sends it a command that must not fail.
     pub fn tell(&self, arguments: &[&str]) {
         let reply = self.command(arguments);

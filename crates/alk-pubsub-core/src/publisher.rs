@@ -47,6 +47,21 @@ pub struct Publisher<P> {
 ///
 /// Part of Tokio's [cooperative budget](tokio::task::coop): a task that publishes without end lets others run from time to
 /// time, among them those that carry its events further.
+///
+/// Cancel safe in this sense: dropped before it resolved, the event is or is not published; where it was ready at once, it is.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use alk_pubsub_core::{Dynamic, PubSub};
+///
+/// let pubsub = PubSub::<Dynamic>::in_process();
+/// let mut ticks = pubsub.subscribe("tick").await?;
+/// let (one, two) = (pubsub.publish("tick", "1", 1.into()), pubsub.publish("tick", "2", 2.into()));
+/// two.await?; // the order is that of the calls
+/// one.await?;
+/// assert_eq!(ticks.recv().await.expect("open").id(), "1");
+/// # Ok::<(), alk_pubsub_core::Error>(()) }).unwrap();
+/// ```
 #[must_use = "whether the transport has taken the event is known when this was awaited"]
 pub struct Publishing(TargetFuture<Result<Published, Error>>);
 

@@ -13,6 +13,14 @@ use crate::event::Event;
 /// An [`EventTarget`](crate::EventTarget) that hands events straight to its listeners gives one to a
 /// [`Publisher`](crate::Publisher). Whatever is not usual goes by
 /// [`dispatch_event`](crate::EventTarget::dispatch_event) all the same. The log is kept for as long as there is a route.
+///
+/// ```
+/// use alk_pubsub_core::{EventTarget, InProcessEventTarget};
+///
+/// let target = InProcessEventTarget::in_process();
+/// assert!(target.route(&"tick:1".parse()?).is_some());
+/// # Ok::<(), alk_pubsub_core::NameError>(())
+/// ```
 pub struct Route {
     router: Router,
     log: Arc<Log>,

@@ -80,43 +80,46 @@ fn one_interest_gets_everything_and_the_end() {
     });
 }
 
+/// Publishes 0 and 1 on a topic.
+fn two_events(hub: &Hub) -> thread::JoinHandle<()> {
+    let hub = hub.clone();
+    thread::spawn(move || (0..2).for_each(|number| _ = publish(&hub, "a:1", number)))
+}
+
 #[test]
 fn a_broader_interest_takes_over_without_a_seam() {
-    explore(|| {
-        let hub = Hub::new();
-        let mut feed = Feed::new();
-        feed.insert(hub.subscribe("a:1", Bounds::default()));
-        let publishing = hub.clone();
-        let publisher = thread::spawn(move || {
-            for number in 0..2 {
-                publish(&publishing, "a:1", number);
-            }
-        });
-        feed.insert(hub.subscribe("a", Bounds::default()));
-        let mut seen = read(&mut feed);
-        publisher.join().unwrap();
-        seen.extend(read(&mut feed));
-        assert_eq!(seen, [0, 1]);
-    });
+    explore(|| takes_over_without_a_seam(two_events));
 }
 
 #[test]
 fn a_broader_interest_hands_back_without_a_seam() {
-    explore(|| {
-        let hub = Hub::new();
-        let mut feed = Feed::new();
-        feed.insert(hub.subscribe("a:1", Bounds::default()));
-        feed.insert(hub.subscribe("a", Bounds::default()));
-        let publishing = hub.clone();
-        let publisher = thread::spawn(move || {
-            for number in 0..2 {
-                publish(&publishing, "a:1", number);
-            }
-        });
-        feed.remove(&"a".parse().unwrap());
-        let mut seen = read(&mut feed);
-        publisher.join().unwrap();
-        seen.extend(read(&mut feed));
-        assert_eq!(seen, [0, 1]);
-    });
+    explore(|| hands_back_without_a_seam(two_events));
+}
+
+/// `publisher` publishes 0 and 1 on the topic `a:1`.
+pub(super) fn takes_over_without_a_seam(publisher: fn(&Hub) -> thread::JoinHandle<()>) {
+    let hub = Hub::new();
+    let mut feed = Feed::new();
+    feed.insert(hub.subscribe("a:1", Bounds::default()));
+    let publisher = publisher(&hub);
+    feed.insert(hub.subscribe("a", Bounds::default()));
+    sees_both(feed, publisher);
+}
+
+/// As [`takes_over_without_a_seam`], the other way round.
+pub(super) fn hands_back_without_a_seam(publisher: fn(&Hub) -> thread::JoinHandle<()>) {
+    let hub = Hub::new();
+    let mut feed = Feed::new();
+    feed.insert(hub.subscribe("a:1", Bounds::default()));
+    feed.insert(hub.subscribe("a", Bounds::default()));
+    let publisher = publisher(&hub);
+    feed.remove(&"a".parse().unwrap());
+    sees_both(feed, publisher);
+}
+
+fn sees_both(mut feed: Feed, publisher: thread::JoinHandle<()>) {
+    let mut seen = read(&mut feed);
+    publisher.join().unwrap();
+    seen.extend(read(&mut feed));
+    assert_eq!(seen, [0, 1]);
 }

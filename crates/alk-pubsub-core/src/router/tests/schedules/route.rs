@@ -4,7 +4,7 @@ use loom::thread;
 
 use super::super::fixture::{Hub, Read, drain};
 use super::explore::explore;
-use super::feed::read as read_feed;
+use super::feed::{hands_back_without_a_seam, read as read_feed, takes_over_without_a_seam};
 use crate::error::Error;
 use crate::feed::Feed;
 use crate::router::Bounds;
@@ -52,33 +52,12 @@ fn what_is_published_after_a_subscription_is_received() {
 
 #[test]
 fn a_broader_interest_takes_over_without_a_seam() {
-    explore(|| {
-        let hub = Hub::new();
-        let mut feed = Feed::new();
-        feed.insert(hub.subscribe("a:1", Bounds::default()));
-        let publisher = publisher(&hub, 2);
-        feed.insert(hub.subscribe("a", Bounds::default()));
-        let mut seen = read_feed(&mut feed);
-        publisher.join().unwrap();
-        seen.extend(read_feed(&mut feed));
-        assert_eq!(seen, [0, 1]);
-    });
+    explore(|| takes_over_without_a_seam(|hub| publisher(hub, 2)));
 }
 
 #[test]
 fn a_broader_interest_hands_back_without_a_seam() {
-    explore(|| {
-        let hub = Hub::new();
-        let mut feed = Feed::new();
-        feed.insert(hub.subscribe("a:1", Bounds::default()));
-        feed.insert(hub.subscribe("a", Bounds::default()));
-        let publisher = publisher(&hub, 2);
-        feed.remove(&"a".parse().unwrap());
-        let mut seen = read_feed(&mut feed);
-        publisher.join().unwrap();
-        seen.extend(read_feed(&mut feed));
-        assert_eq!(seen, [0, 1]);
-    });
+    explore(|| hands_back_without_a_seam(|hub| publisher(hub, 2)));
 }
 
 #[test]

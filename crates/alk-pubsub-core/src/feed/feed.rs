@@ -38,7 +38,6 @@ pub struct Feed {
     pub(super) ready: Arc<ReadySet>,
     /// Members to look at, in turn.
     turn: VecDeque<u32>,
-    taken: Vec<u32>,
     filter: Option<EventFilter>,
     /// The last poll left nothing.
     waiting: bool,
@@ -263,6 +262,8 @@ impl Feed {
         mut sink: Sink<'_>,
     ) -> Poll<()> {
         self.waiting = false;
+        // Where there is one member only, as mostly, the queue is not touched.
+        let mut next = None;
         while sink.bytes < most_bytes.max(1) {
             match self.backlog.pop() {
                 Some(Waiting::Item(item)) => {
@@ -275,18 +276,20 @@ impl Feed {
                 }
                 None => {}
             }
-            if self.turn.is_empty() {
-                self.ready.take(&mut self.taken, cx);
-                self.turn.extend(self.taken.drain(..));
-            }
-            let Some(key) = self.turn.pop_front() else {
+            let taken = next.take().or_else(|| self.turn.pop_front());
+            let Some(key) = taken.or_else(|| self.ready.take(&mut self.turn, cx)) else {
                 self.waiting = true;
                 break;
             };
             if self.look_at(key, framing, &mut sink) {
-                self.turn.push_back(key);
+                if self.turn.is_empty() {
+                    next = Some(key);
+                } else {
+                    self.turn.push_back(key);
+                }
             }
         }
+        self.turn.extend(next);
         if sink.items > 0 { Poll::Ready(()) } else { Poll::Pending }
     }
 

@@ -1,7 +1,10 @@
 //! Who is woken: a task, or one member of a set that a task waits for.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Waker};
+
+use smallvec::SmallVec;
 
 use crate::sync::Mutex;
 
@@ -28,7 +31,7 @@ pub(crate) struct ReadySet(Mutex<Ready>);
 #[derive(Default)]
 struct Ready {
     /// In the order they became ready. A member stands here at most once for each time it parked.
-    members: Vec<u32>,
+    members: SmallVec<[u32; 4]>,
     task: Option<Waker>,
 }
 
@@ -44,17 +47,21 @@ impl ReadySet {
         }
     }
 
-    /// Takes all ready members. With none, the task is woken when there is one.
-    pub(crate) fn take(&self, into: &mut Vec<u32>, cx: &mut Context<'_>) {
+    /// Takes all ready members, all but the first into `rest`. With none, the task is woken when there is one.
+    pub(crate) fn take(&self, rest: &mut VecDeque<u32>, cx: &mut Context<'_>) -> Option<u32> {
         let mut ready = self.0.lock();
-        if ready.members.is_empty() {
-            match &mut ready.task {
+        let Ready { members, task } = &mut *ready;
+        let mut members = members.drain(..);
+        let first = members.next();
+        if first.is_some() {
+            rest.extend(members);
+        } else {
+            match task {
                 Some(task) => task.clone_from(cx.waker()),
                 none => *none = Some(cx.waker().clone()),
             }
-        } else {
-            into.append(&mut ready.members);
         }
+        first
     }
 }
 

@@ -46,6 +46,8 @@ pub(super) struct Socket {
     /// What was read of it and is to be read again, before anything else.
     again: Bytes,
     line: Arc<Line>,
+    /// As the line has it.
+    blocked: bool,
     _seat: Seat,
     _places: Places,
 }
@@ -66,7 +68,16 @@ pub(super) enum Stream {
 
 impl Socket {
     pub(super) fn new(stream: Stream, line: Arc<Line>, seat: Seat, places: Places) -> Self {
-        Self { stream, again: Bytes::new(), line, _seat: seat, _places: places }
+        Self { stream, again: Bytes::new(), line, blocked: false, _seat: seat, _places: places }
+    }
+
+    /// Notes what became of writing, where the line does not know it.
+    fn wrote<T>(&mut self, outcome: Poll<T>) -> Poll<T> {
+        if outcome.is_pending() != self.blocked {
+            self.blocked = outcome.is_pending();
+            return self.line.wrote(outcome);
+        }
+        outcome
     }
 
     /// Has this read again, which was read first.
@@ -119,17 +130,17 @@ impl AsyncRead for Socket {
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let wrote = forward!(&mut self.stream, poll_write, cx, buf);
-        self.line.wrote(wrote)
+        self.wrote(wrote)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let wrote = forward!(&mut self.stream, poll_flush, cx);
-        self.line.wrote(wrote)
+        self.wrote(wrote)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let wrote = forward!(&mut self.stream, poll_shutdown, cx);
-        self.line.wrote(wrote)
+        self.wrote(wrote)
     }
 
     fn poll_write_vectored(
@@ -142,7 +153,7 @@ impl AsyncWrite for Socket {
             (Stream::Plain(stream), Some(joined)) => Pin::new(stream).poll_write(cx, joined),
             (stream, _) => forward!(stream, poll_write_vectored, cx, slices),
         };
-        self.line.wrote(wrote)
+        self.wrote(wrote)
     }
 
     fn is_write_vectored(&self) -> bool {

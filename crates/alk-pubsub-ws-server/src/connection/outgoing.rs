@@ -8,6 +8,8 @@ use alk_pubsub_link::{CloseCode, Outbox};
 use bytes::{Buf, Bytes};
 use tokio::io::AsyncWrite;
 
+use crate::framing;
+
 /// How many pieces go into one write.
 const PIECES: usize = 64;
 
@@ -19,7 +21,7 @@ pub(super) struct Outgoing {
     /// An event that is timed until all of this is written. One at a time is enough.
     timed: Option<LatencySample>,
     /// What the close frame is to say. It goes behind everything else, and nothing goes behind it.
-    pub(super) close: Option<(CloseCode, &'static str)>,
+    close: Option<(CloseCode, &'static str)>,
 }
 
 impl Outgoing {
@@ -33,6 +35,13 @@ impl Outgoing {
             self.bytes += piece.len();
             self.pieces.push_back(piece);
         }
+    }
+
+    /// Puts the close frame behind everything else, if there is to be one. Whether there is.
+    pub(super) fn finish(&mut self) -> bool {
+        let Some((code, reason)) = self.close.take() else { return false };
+        self.push(framing::close(code.code(), reason));
+        true
     }
 
     /// Writes until everything is written or the socket takes no more. Ready with whether anything was written.

@@ -10,6 +10,7 @@ use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Sleep, sleep};
 
+use super::attention::Attention;
 use super::handle::{Disconnected, Order, Shared};
 use super::heartbeat::{Beat, Heartbeat};
 use super::input::{Ended, Input, Read1};
@@ -32,6 +33,7 @@ pin_project! {
         io: S,
         shared: Arc<Shared>,
         session: Session,
+        attention: Attention,
         input: Input,
         outgoing: Outgoing,
         framing: Arc<WsFraming>,
@@ -71,6 +73,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
             io,
             shared,
             session,
+            attention: Attention::new(),
             input: Input::new(limits.max_frame_bytes),
             outgoing,
             framing,
@@ -86,11 +89,84 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
     }
 
     /// Goes round once; whether something was done. `Err` at the end.
-    fn round(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Result<bool, Disconnected> {
-        let mut this = self.project();
+    fn round(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Result<bool, Disconnected> {
         let mut done = false;
+        let mut held_back = false;
+        let attends = self.as_mut().project().attention.take(cx);
+        if attends {
+            self.as_mut().follow_orders(cx)?;
+            held_back = !may_read(&self.session, &self.outgoing);
+            if held_back {
+                let this = self.as_mut().project();
+                // Nobody looks, so nobody can say that nothing has arrived.
+                *this.received = true;
+                this.attention.want();
+            } else {
+                done = self.as_mut().read()?;
+            }
+            if !matches!(self.phase, Phase::Open) {
+                return Ok(true);
+            }
+        }
+        let this = self.as_mut().project();
 
-        let told = this.shared.take_orders(cx.waker(), this.outgoing.bytes() < BATCH);
+        // Until there is nothing more, so that the task is registered for what comes; or until it is enough for now.
+        let mut full = false;
+        loop {
+            let room = BATCH.saturating_sub(this.outgoing.bytes());
+            full |= room == 0;
+            if this.session.poll(cx, room, this.outgoing).is_pending() || full {
+                break;
+            }
+        }
+        if this.outgoing.finish() {
+            begin_close(this.phase, Disconnected::ByHub);
+            return Ok(true);
+        }
+
+        let mut stalled = false;
+        match this.outgoing.poll_write(this.io, cx) {
+            // A write that took a part is followed by one that says when the socket takes more.
+            Poll::Ready(Ok(wrote)) => {
+                // A socket that was full takes more only because the peer reads. Its answer to a ping may take long: the
+                // ping stands behind all that the peer has not read yet.
+                *this.received |= wrote && std::mem::take(this.blocked);
+                done |= full || this.outgoing.bytes() > 0;
+            }
+            Poll::Ready(Err(_)) => return Err(Disconnected::BySpoke),
+            Poll::Pending => {
+                *this.blocked = true;
+                this.heartbeat.stalled();
+                stalled = true;
+            }
+        }
+        if !attends && !stalled {
+            return Ok(done);
+        }
+        // What kept it from reading may be gone, and nobody is woken for what has arrived meanwhile.
+        done |= held_back && may_read(this.session, this.outgoing);
+
+        match this.heartbeat.poll(&mut Context::from_waker(this.attention.waker()), this.received) {
+            Poll::Pending => return Ok(done),
+            Poll::Ready(Beat::Ping) => {
+                *this.beats = 0;
+                this.outgoing.push(framing::ping());
+            }
+            Poll::Ready(Beat::Dead) => return Err(Disconnected::Silent),
+            Poll::Ready(Beat::Stalled) => this.session.keep_within_bounds(),
+        }
+        this.attention.want();
+        Ok(true)
+    }
+
+    /// Does what others have told it to do.
+    fn follow_orders(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Result<(), Disconnected> {
+        let this = self.project();
+        let room = this.outgoing.bytes() < BATCH;
+        let told = this.shared.take_orders(this.attention.waker(), room);
+        if !room {
+            this.attention.want();
+        }
         if told.ask_again {
             this.session.ask_again(this.outgoing);
         }
@@ -123,105 +199,58 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
                 this.session.tell_gap(Gap::new(GapReason::Undecodable, Some(1)), this.outgoing);
             }
         }
+        Ok(())
+    }
 
-        if this.session.wants_input() && this.outgoing.bytes() < BACKLOG {
-            let (session, outgoing, received) =
-                (&mut *this.session, &mut *this.outgoing, &mut *this.received);
-            let (most, text_only) = (*this.max_frame_bytes, this.framing.0.is_text());
-            let mut replies = Vec::new();
-            let mut closed = false;
-            let beats = &mut *this.beats;
-            let read = this.input.poll_read(this.io.as_mut(), cx, &mut replies, &mut |read| match read {
-                Read1::Heartbeat => *beats += 1,
-                Read1::Close => closed = true,
-                Read1::Message { data, .. } if data.len() > most => {
-                    session.refuse(
-                        refusal(ErrorCode::TooLarge, format!("a frame may have {most} bytes")),
-                        outgoing,
-                    );
-                }
-                Read1::Message { text: true, .. } if !text_only => {
-                    session.refuse(
-                        refusal(ErrorCode::BadFrame, "this link's frames are binary".into()),
-                        outgoing,
-                    );
-                }
-                Read1::Message { data, .. } => session.receive(&data, outgoing),
-            });
-            outgoing.push(replies);
-            match read {
-                Poll::Pending => {}
-                Poll::Ready(Ok(alive)) => {
-                    *received |= alive;
-                    done = true;
-                    if *this.beats > *this.most_beats {
-                        session.close(CloseCode::Policy, "rate_limited", None, outgoing);
-                    }
-                }
-                Poll::Ready(Err(Ended::Gone)) if !closed => return Err(Disconnected::BySpoke),
-                Poll::Ready(Err(Ended::Gone)) => {}
-                Poll::Ready(Err(Ended::TooLarge)) => {
-                    session.close(CloseCode::TooBig, "frame too large", None, outgoing);
-                    begin_close(this.phase, Disconnected::Protocol);
-                    done = true;
-                }
-                Poll::Ready(Err(Ended::Protocol(code, reason))) => {
-                    outgoing.push(framing::close(code, &reason));
-                    begin_close(this.phase, Disconnected::Protocol);
-                    return Ok(true);
-                }
+    /// Reads once. Whether there was something; it may have begun to close.
+    fn read(self: Pin<&mut Self>) -> Result<bool, Disconnected> {
+        let this = self.project();
+        let (session, outgoing) = (this.session, this.outgoing);
+        let (most, text_only) = (*this.max_frame_bytes, this.framing.0.is_text());
+        let mut replies = Vec::new();
+        let mut closed = false;
+        let beats = this.beats;
+        let mut cx = Context::from_waker(this.attention.waker());
+        let read = this.input.poll_read(this.io, &mut cx, &mut replies, &mut |read| match read {
+            Read1::Heartbeat => *beats += 1,
+            Read1::Close => closed = true,
+            Read1::Message { data, .. } if data.len() > most => {
+                session
+                    .refuse(refusal(ErrorCode::TooLarge, format!("a frame may have {most} bytes")), outgoing);
             }
-            if closed {
-                begin_close(this.phase, Disconnected::BySpoke);
-                return Ok(true);
+            Read1::Message { text: true, .. } if !text_only => {
+                session
+                    .refuse(refusal(ErrorCode::BadFrame, "this link's frames are binary".into()), outgoing);
             }
-        } else {
-            // Nobody looks, so nobody can say that nothing has arrived.
-            *this.received = true;
+            Read1::Message { data, .. } => session.receive(&data, outgoing),
+        });
+        outgoing.push(replies);
+        let done = read.is_ready();
+        if done {
+            this.attention.want();
         }
-
-        // Until there is nothing more, so that the task is registered for what comes; or until it is enough for now.
-        let mut full = false;
-        loop {
-            let room = BATCH.saturating_sub(this.outgoing.bytes());
-            full |= room == 0;
-            if this.session.poll(cx, room, this.outgoing).is_pending() || full {
-                break;
-            }
-        }
-        if let Some((code, reason)) = this.outgoing.close.take() {
-            this.outgoing.push(framing::close(code.code(), reason));
-            begin_close(this.phase, Disconnected::ByHub);
-            return Ok(true);
-        }
-
-        match this.outgoing.poll_write(this.io.as_mut(), cx) {
-            // A write that took a part is followed by one that says when the socket takes more.
-            Poll::Ready(Ok(wrote)) => {
-                // A socket that was full takes more only because the peer reads. Its answer to a ping may take long: the
-                // ping stands behind all that the peer has not read yet.
-                *this.received |= wrote && std::mem::take(this.blocked);
-                done |= full || this.outgoing.bytes() > 0;
-            }
-            Poll::Ready(Err(_)) => return Err(Disconnected::BySpoke),
-            Poll::Pending => {
-                *this.blocked = true;
-                this.heartbeat.stalled();
-            }
-        }
-
-        match this.heartbeat.poll(cx, this.received) {
+        match read {
             Poll::Pending => {}
-            Poll::Ready(Beat::Ping) => {
-                *this.beats = 0;
-                this.outgoing.push(framing::ping());
-                done = true;
+            Poll::Ready(Ok(alive)) => {
+                *this.received |= alive;
+                if *beats > *this.most_beats {
+                    session.close(CloseCode::Policy, "rate_limited", None, outgoing);
+                }
             }
-            Poll::Ready(Beat::Dead) => return Err(Disconnected::Silent),
-            Poll::Ready(Beat::Stalled) => {
-                this.session.keep_within_bounds();
-                done = true;
+            Poll::Ready(Err(Ended::Gone)) if !closed => return Err(Disconnected::BySpoke),
+            Poll::Ready(Err(Ended::Gone)) => {}
+            Poll::Ready(Err(Ended::TooLarge)) => {
+                session.close(CloseCode::TooBig, "frame too large", None, outgoing);
+                outgoing.finish();
+                begin_close(this.phase, Disconnected::Protocol);
             }
+            Poll::Ready(Err(Ended::Protocol(code, reason))) => {
+                outgoing.push(framing::close(code, &reason));
+                begin_close(this.phase, Disconnected::Protocol);
+            }
+        }
+        if closed {
+            begin_close(this.phase, Disconnected::BySpoke);
         }
         Ok(done)
     }
@@ -264,6 +293,11 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         cx.waker().wake_by_ref();
         Poll::Pending
     }
+}
+
+/// Whether there is room for what would be read, and for the answers.
+fn may_read(session: &Session, outgoing: &Outgoing) -> bool {
+    session.wants_input() && outgoing.bytes() < BACKLOG
 }
 
 fn refusal(code: ErrorCode, message: String) -> Refusal {

@@ -137,6 +137,10 @@ impl Caches {
 }
 
 trait Carried: Any + Send + Sync {
+    /// Whether it is a value of this type. Asked like this and not with `Any::is`, whose two halves of a type's id are mostly
+    /// compared before they are through to memory.
+    fn is_value_of(&self, payload: &TypeId) -> bool;
+
     fn topic(&self) -> &Topic;
 
     /// The size of the encoded envelope where the event has one from the start, else zero.
@@ -155,6 +159,11 @@ trait Carried: Any + Send + Sync {
 }
 
 impl<P: Serialize + Send + Sync + 'static> Carried for Typed<P> {
+    #[inline]
+    fn is_value_of(&self, payload: &TypeId) -> bool {
+        *payload == TypeId::of::<P>()
+    }
+
     fn topic(&self) -> &Topic {
         &self.topic
     }
@@ -202,6 +211,10 @@ impl Raw {
 }
 
 impl Carried for Raw {
+    fn is_value_of(&self, _: &TypeId) -> bool {
+        false
+    }
+
     fn topic(&self) -> &Topic {
         &self.topic
     }
@@ -363,8 +376,7 @@ impl Event {
     /// As [`decode`](Self::decode), without another reference where the event was published as a `P`.
     #[inline]
     pub(crate) fn into_envelope<P: Payload>(self) -> Result<EventEnvelope<P>, Error> {
-        let any: &dyn Any = &*self.0;
-        if any.is::<Typed<P>>() {
+        if self.0.is_value_of(&TypeId::of::<P>()) {
             let any: Arc<dyn Any + Send + Sync> = self.0;
             return any.downcast().map(EventEnvelope::from_typed).map_err(|_| of_another_type());
         }

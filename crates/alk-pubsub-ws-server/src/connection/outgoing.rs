@@ -18,6 +18,8 @@ const PIECES: usize = 64;
 pub(super) struct Outgoing {
     pieces: VecDeque<Bytes>,
     bytes: usize,
+    /// What was written may still be on this side of the socket: TLS keeps what the socket does not take.
+    unflushed: bool,
     /// An event that is timed until all of this is written. One at a time is enough.
     timed: Option<LatencySample>,
     /// What the close frame is to say. It goes behind everything else, and nothing goes behind it.
@@ -44,7 +46,7 @@ impl Outgoing {
         true
     }
 
-    /// Writes until everything is written or the socket takes no more. Ready with whether anything was written.
+    /// Writes until everything has gone to the socket or it takes no more. Ready with whether it took anything.
     pub(super) fn poll_write(
         &mut self,
         io: Pin<&mut impl AsyncWrite>,
@@ -70,10 +72,16 @@ impl Outgoing {
                     0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                     written => {
                         self.advance(written);
+                        self.unflushed = true;
                         wrote = true;
                     }
                 },
             }
+        }
+        if self.unflushed {
+            ready!(io.poll_flush(cx))?;
+            self.unflushed = false;
+            wrote = true;
         }
         if let Some(sample) = self.timed.take() {
             sample.written();

@@ -125,7 +125,9 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         }
 
         let mut stalled = false;
-        match this.outgoing.poll_write(this.io, cx) {
+        // Not with the task's own waker, for streams that know only one for reading and writing.
+        let mut attentive = Context::from_waker(this.attention.waker());
+        match this.outgoing.poll_write(this.io, &mut attentive) {
             // A write that took a part is followed by one that says when the socket takes more.
             Poll::Ready(Ok(wrote)) => {
                 // A socket that was full takes more only because the peer reads. Its answer to a ping may take long: the
@@ -136,6 +138,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
             Poll::Ready(Err(_)) => return Err(Disconnected::BySpoke),
             Poll::Pending => {
                 *this.blocked = true;
+                *this.received |= !may_read(this.session, this.outgoing);
                 this.heartbeat.stalled();
                 stalled = true;
             }
@@ -146,7 +149,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         // What kept it from reading may be gone, and nobody is woken for what has arrived meanwhile.
         done |= held_back && may_read(this.session, this.outgoing);
 
-        match this.heartbeat.poll(&mut Context::from_waker(this.attention.waker()), this.received) {
+        match this.heartbeat.poll(&mut attentive, this.received) {
             Poll::Pending => return Ok(done),
             Poll::Ready(Beat::Ping) => {
                 *this.beats = 0;

@@ -16,7 +16,9 @@ const PIECES: usize = 64;
 /// What is to be written, as pieces that may be shared with other connections.
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
-    pieces: VecDeque<Bytes>,
+    /// The first stands by itself: most of the time there is no other, and a connection then has no queue.
+    first: Bytes,
+    rest: VecDeque<Bytes>,
     bytes: usize,
     /// What was written may still be on this side of the socket: TLS keeps what the socket does not take.
     unflushed: bool,
@@ -34,8 +36,13 @@ impl Outgoing {
     pub(super) fn push(&mut self, piece: impl Into<Bytes>) {
         let piece = piece.into();
         if !piece.is_empty() {
+            let first = self.bytes == 0;
             self.bytes += piece.len();
-            self.pieces.push_back(piece);
+            if first {
+                self.first = piece;
+            } else {
+                self.rest.push_back(piece);
+            }
         }
     }
 
@@ -54,13 +61,13 @@ impl Outgoing {
     ) -> Poll<io::Result<bool>> {
         let mut io = io;
         let mut wrote = false;
-        while !self.pieces.is_empty() {
-            let written = if self.pieces.len() == 1 {
-                io.as_mut().poll_write(cx, &self.pieces[0])
+        while self.bytes > 0 {
+            let written = if self.rest.is_empty() {
+                io.as_mut().poll_write(cx, &self.first)
             } else {
                 let mut slices = [IoSlice::new(&[]); PIECES];
                 let mut count = 0;
-                for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
+                for (slice, piece) in slices.iter_mut().zip(std::iter::once(&self.first).chain(&self.rest)) {
                     *slice = IoSlice::new(piece);
                     count += 1;
                 }
@@ -86,23 +93,20 @@ impl Outgoing {
         if let Some(sample) = self.timed.take() {
             sample.written();
         }
-        if self.pieces.capacity() > PIECES {
+        if self.rest.capacity() > PIECES {
             // Connections that were busy once are not to be large for ever.
-            self.pieces = VecDeque::new();
+            self.rest = VecDeque::new();
         }
         Poll::Ready(Ok(wrote))
     }
 
     fn advance(&mut self, mut written: usize) {
         self.bytes -= written;
-        while let Some(first) = self.pieces.front_mut() {
-            if first.len() > written {
-                first.advance(written);
-                return;
-            }
-            written -= first.len();
-            self.pieces.pop_front();
+        while written >= self.first.len() && !self.first.is_empty() {
+            written -= self.first.len();
+            self.first = self.rest.pop_front().unwrap_or_default();
         }
+        self.first.advance(written);
     }
 }
 

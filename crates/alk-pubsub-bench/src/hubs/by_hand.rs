@@ -112,19 +112,22 @@ impl Hub {
     ) -> Result<(), axum::Error> {
         let (mut sink, mut frames) = socket.split();
         sink.send(Message::text(r#"{"type":"__subscribed","id":"","payload":{"topics":[]}}"#)).await?;
-        let forward = async {
+        let batching = self.batching;
+        // A task of its own, so that an event does not have the reading half looked at too.
+        let mut forward = tokio::spawn(async move {
             while let Ok(text) = events.recv().await {
                 sink.feed(Message::Text(text)).await?;
-                while let Some(Ok(text)) = self.batching.then(|| events.try_recv()) {
+                while let Some(Ok(text)) = batching.then(|| events.try_recv()) {
                     sink.feed(Message::Text(text)).await?;
                 }
                 sink.flush().await?;
             }
-            Ok(())
-        };
+            Ok::<(), axum::Error>(())
+        });
         tokio::select! {
-            done = forward => done,
-            () = async { while let Some(Ok(_)) = frames.next().await {} } => Ok(()),
+            _ = &mut forward => {}
+            () = async { while let Some(Ok(_)) = frames.next().await {} } => forward.abort(),
         }
+        Ok(())
     }
 }

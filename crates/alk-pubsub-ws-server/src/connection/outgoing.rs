@@ -33,6 +33,11 @@ impl Outgoing {
         self.bytes
     }
 
+    /// Whether something has not gone to the socket yet.
+    pub(super) fn waits(&self) -> bool {
+        self.bytes > 0 || self.unflushed
+    }
+
     pub(super) fn push(&mut self, piece: impl Into<Bytes>) {
         let piece = piece.into();
         if !piece.is_empty() {
@@ -86,7 +91,10 @@ impl Outgoing {
             }
         }
         if self.unflushed {
-            ready!(io.poll_flush(cx))?;
+            match io.poll_flush(cx) {
+                Poll::Pending if wrote => return Poll::Ready(Ok(true)),
+                flushed => ready!(flushed)?,
+            }
             self.unflushed = false;
             wrote = true;
         }
@@ -121,5 +129,42 @@ impl Outbox for Outgoing {
 
     fn close(&mut self, code: CloseCode, reason: &'static str) {
         self.close.get_or_insert((code, reason));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+
+    use tokio::io::AsyncReadExt;
+
+    use super::Outgoing;
+
+    #[tokio::test]
+    async fn pieces_arrive_whole_and_in_order_however_little_the_socket_takes() {
+        // Pieces that end where a write ends, within one, and after several.
+        for room in [1, 2, 3, 5, 64] {
+            let (mut near, mut far) = tokio::io::duplex(room);
+            let mut outgoing = Outgoing::default();
+            let mut sent = Vec::new();
+            for piece in [&b"ab"[..], b"", b"c", b"defgh", b"ij", b"k"] {
+                outgoing.push(piece.to_vec());
+                sent.extend_from_slice(piece);
+            }
+            assert_eq!(outgoing.bytes(), sent.len());
+            let write = async {
+                while outgoing.waits() {
+                    poll_fn(|cx| outgoing.poll_write(pin!(&mut near), cx)).await.unwrap();
+                }
+                outgoing.push(b"l".to_vec());
+                poll_fn(|cx| outgoing.poll_write(pin!(&mut near), cx)).await.unwrap();
+            };
+            sent.push(b'l');
+            let mut arrived = vec![0; sent.len()];
+            let (_, read) = tokio::join!(write, far.read_exact(&mut arrived));
+            read.unwrap();
+            assert_eq!(arrived, sent, "{room} bytes at a time");
+        }
     }
 }

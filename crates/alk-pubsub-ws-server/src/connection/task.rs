@@ -133,7 +133,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
                 // A socket that was full takes more only because the peer reads. Its answer to a ping may take long: the
                 // ping stands behind all that the peer has not read yet.
                 *this.received |= wrote && std::mem::take(this.blocked);
-                done |= full || this.outgoing.bytes() > 0;
+                done |= full || this.outgoing.waits();
             }
             Poll::Ready(Err(_)) => return Err(Disconnected::BySpoke),
             Poll::Pending => {

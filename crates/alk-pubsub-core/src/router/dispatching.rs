@@ -5,8 +5,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use super::append::Full;
 use super::log::Log;
-use super::table::{Full, Router};
+use super::table::Router;
 use crate::error::Error;
 use crate::event::Event;
 

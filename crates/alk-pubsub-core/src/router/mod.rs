@@ -4,6 +4,7 @@
 //! [`Cursor`](cursor::Cursor) one reader's place in it.
 
 mod after;
+mod append;
 mod blocking;
 mod bounds;
 mod chunk;
@@ -27,6 +28,8 @@ mod wake;
 mod window;
 
 pub(crate) use after::After;
+pub(crate) use append::Full;
+pub use append::Scope;
 pub use bounds::{Bounds, Overflow};
 pub(crate) use cursor::NextFrames;
 pub(crate) use dispatching::Dispatching;
@@ -37,6 +40,5 @@ pub(crate) use private::subscribe_by_listener;
 pub use raw::RawSubscription;
 pub(crate) use raw::{Item, Registry};
 pub use route::Route;
-pub(crate) use table::Full;
-pub use table::{Router, Scope};
+pub use table::Router;
 pub(crate) use wake::{ReadySet, Wake};

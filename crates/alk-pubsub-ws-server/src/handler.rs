@@ -51,7 +51,7 @@ impl WsServerEventTarget {
         let wire = handshake.wire();
         self.0.tasks.spawn(async move {
             match upgrade.await {
-                Ok(upgraded) => Hub::run(TokioIo::new(upgraded), wire, listed, place).await,
+                Ok(upgraded) => Hub::serve(TokioIo::new(upgraded), wire, listed, place),
                 Err(error) => tracing::debug!(%error, "a WebSocket upgrade was not completed"),
             }
         });

@@ -2,12 +2,16 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::task::{Context, Poll};
 
 use alk_pubsub_core::EventTarget;
 use alk_pubsub_link::{Authorizer, ConnectionInfo, Identity, Limits, Session, SessionStats, Wire};
+use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, field};
@@ -129,16 +133,15 @@ impl Hub {
         ConnectionInfo::with_identity(format!("{:08x}-{number}", self.run), peer, identity)
     }
 
-    /// Runs a connection to its end.
-    pub(crate) async fn run(
-        io: impl AsyncRead + AsyncWrite,
+    /// Runs a connection to its end, as a task of its own.
+    pub(crate) fn serve(
+        io: impl AsyncRead + AsyncWrite + Send + 'static,
         wire: Wire,
         mut listed: Listed,
-        // Free again when it has ended.
-        _place: Place,
+        place: Place,
     ) {
         let (hub, shared) = (listed.hub.clone(), listed.connection.0.clone());
-        let task =
+        let connection =
             Connection::new(io, shared.clone(), WsFraming::shared(wire), &hub.limits, |framing, outgoing| {
                 Session::new(
                     shared.clone(),
@@ -160,12 +163,38 @@ impl Hub {
             client.port = peer.map(|peer| peer.port()),
             alk_pubsub.connection.id = shared.info.id(),
         );
-        listed.why = task.instrument(span).await;
+        // Where nobody asked for the span, it is not looked at for each event either.
+        if span.is_disabled() {
+            hub.tasks.spawn(Serving { connection, listed, _place: place });
+        } else {
+            hub.tasks.spawn(Serving { connection: connection.instrument(span), listed, _place: place });
+        }
     }
 
     fn each<T: Clone>(callbacks: &RwLock<Vec<T>>, call: impl Fn(T)) {
         let callbacks = callbacks.read().unwrap_or_else(PoisonError::into_inner).clone();
         callbacks.into_iter().for_each(call);
+    }
+}
+
+pin_project! {
+    /// A connection that is served, with what it takes up: given back in this order when it has ended.
+    // No `async` block, whose state would be somewhere else than what the connection looks at.
+    #[repr(C)]
+    struct Serving<C> {
+        #[pin]
+        connection: C,
+        listed: Listed,
+        _place: Place,
+    }
+}
+
+impl<C: Future<Output = Disconnected>> Future for Serving<C> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        this.connection.poll(cx).map(|why| this.listed.why = why)
     }
 }
 

@@ -71,7 +71,7 @@ impl WsServerEventTarget {
         let connection = WsConnection::new(self.0.new_info(peer, Identity::ANONYMOUS), &self.0);
         let listed = Listed::new(self.0.clone(), connection.clone());
         let place = self.0.place()?;
-        self.0.tasks.spawn(Hub::run(io, Wire::Json, listed, place));
+        self.0.tasks.spawn(async move { Hub::serve(io, Wire::Json, listed, place) });
         Some(connection)
     }
 

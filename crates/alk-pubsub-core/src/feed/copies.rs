@@ -26,7 +26,7 @@ impl Feed {
             member.subscription.hold();
             member.covered = true;
         }
-        member.left_out = (!left_out.is_empty()).then_some(left_out);
+        member.left_out = (!left_out.is_empty()).then(|| Box::new(left_out));
     }
 
     /// Whether a later interest relies on what this one brings.

@@ -1,9 +1,10 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::backlog::{Backlog, Waiting};
 use super::member::Member;
@@ -27,20 +28,24 @@ use crate::router::{Bounds, Framing, Item, NextFrames, RawSubscription, ReadySet
 /// target: interests of different targets do not cover each other. With [`Overflow::Latest`](crate::Overflow::Latest) each
 /// interest stands for itself, and an event that matches two of them comes twice.
 #[derive(Default)]
+// In this order in memory: what a poll for one member looks at is together, and behind the member is what it does not. With very
+// many consumers none of it is in the processor's cache.
+#[repr(C)]
 pub struct Feed {
-    pub(super) members: Vec<Option<Member>>,
-    pub(super) free: Vec<u32>,
-    pub(super) by_interest: HashMap<Interest, u32>,
-    /// Interests that the consumer has given up and others rely on.
-    pub(super) hidden: HashSet<Interest>,
-    /// Handed out before anything that a member has.
-    pub(super) backlog: Backlog,
-    pub(super) ready: Arc<ReadySet>,
-    /// Members to look at, in turn.
-    turn: VecDeque<u32>,
     filter: Option<EventFilter>,
     /// The last poll left nothing.
     waiting: bool,
+    /// Handed out before anything that a member has.
+    pub(super) backlog: Backlog,
+    /// Mostly there is one.
+    pub(super) members: SmallVec<[Option<Member>; 1]>,
+    /// Interests that the consumer has given up and others rely on.
+    pub(super) hidden: HashSet<Interest>,
+    pub(super) ready: Arc<ReadySet>,
+    /// Members to look at, in turn.
+    turn: VecDeque<u32>,
+    pub(super) free: Vec<u32>,
+    pub(super) by_interest: HashMap<Interest, u32>,
 }
 
 /// Which events are handed out.
@@ -126,6 +131,9 @@ impl Feed {
             // It is read anyway.
             return self.hidden.remove(&interest);
         }
+        if self.is_alone() {
+            self.no_longer_alone();
+        }
         let mut member = Member::new(subscription);
         if member.subscription.is_copy() {
             if member.subscription.has_cursor() {
@@ -143,8 +151,28 @@ impl Feed {
         });
         self.members[key as usize] = Some(member);
         self.by_interest.insert(interest, key);
-        self.ready.wake(key);
+        if self.is_alone() {
+            // What was ready is gone.
+            self.ready.clear();
+        } else {
+            self.ready.wake(key);
+        }
         true
+    }
+
+    /// Whether there is one member, so that its log can wake the task itself.
+    fn is_alone(&self) -> bool {
+        matches!(self.members.as_slice(), [Some(member)] if member.is_active() && !member.ended)
+    }
+
+    /// The task waits for the set from now on, in which the one member is to be looked at.
+    fn no_longer_alone(&mut self) {
+        if let Some(Some(member)) = self.members.first_mut()
+            && let Some(Wake::Task(task)) = member.subscription.unpark()
+        {
+            self.ready.wait(task);
+        }
+        self.ready.wake(0);
     }
 
     /// Removes an interest. Whether it was there.
@@ -170,9 +198,16 @@ impl Feed {
     }
 
     pub(super) fn take_out(&mut self, interest: &Interest, key: u32) {
+        if self.is_alone() {
+            self.no_longer_alone();
+        }
         self.by_interest.remove(interest);
         let removed = self.members[key as usize].take();
         self.free.push(key);
+        if self.by_interest.is_empty() {
+            self.members.clear();
+            self.free.clear();
+        }
         // A late wake-up of the removed member finds another one in its place or none, and looks at it in vain.
         match removed.filter(Member::is_active) {
             Some(removed) if removed.subscription.is_copy() => self.do_without(interest),
@@ -262,8 +297,6 @@ impl Feed {
         mut sink: Sink<'_>,
     ) -> Poll<()> {
         self.waiting = false;
-        // Where there is one member only, as mostly, the queue is not touched.
-        let mut next = None;
         while sink.bytes < most_bytes.max(1) {
             match self.backlog.pop() {
                 Some(Waiting::Item(item)) => {
@@ -276,28 +309,33 @@ impl Feed {
                 }
                 None => {}
             }
-            let taken = next.take().or_else(|| self.turn.pop_front());
-            let Some(key) = taken.or_else(|| self.ready.take(&mut self.turn, cx)) else {
+            if self.is_alone() {
+                let again = self.look_at(0, cx.waker(), framing, &mut sink);
+                // Where it has ended, the task waits for another one.
+                if !again && self.is_alone() {
+                    self.waiting = true;
+                    break;
+                }
+                continue;
+            }
+            let Some(key) = self.turn.pop_front().or_else(|| self.ready.take(&mut self.turn, cx)) else {
                 self.waiting = true;
                 break;
             };
-            if self.look_at(key, framing, &mut sink) {
-                if self.turn.is_empty() {
-                    next = Some(key);
-                } else {
-                    self.turn.push_back(key);
-                }
+            if self.look_at(key, cx.waker(), framing, &mut sink) {
+                self.turn.push_back(key);
             }
         }
-        self.turn.extend(next);
         if sink.items > 0 { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Hands out what one member has, up to the end of what is encoded together. Whether to look again.
-    fn look_at(&mut self, key: u32, framing: &dyn Framing, sink: &mut Sink<'_>) -> bool {
+    fn look_at(&mut self, key: u32, task: &Waker, framing: &dyn Framing, sink: &mut Sink<'_>) -> bool {
+        let alone = self.members.len() == 1;
         let member = self.members.get_mut(key as usize).and_then(Option::as_mut);
         let Some(member) = member.filter(|member| member.is_active() && !member.ended) else { return false };
-        let hidden = !self.hidden.is_empty() && self.hidden.contains(member.interest());
+        // Hidden is who others rely on.
+        let hidden = !alone && !self.hidden.is_empty() && self.hidden.contains(member.interest());
         let looking_out = member.is_looking_out() || sink.filter.is_some() || hidden;
         let ended = match member.subscription.cursor() {
             Some(cursor) if !looking_out => match cursor.next_frames(framing) {
@@ -337,8 +375,11 @@ impl Feed {
                 Poll::Pending => false,
             },
         };
-        if !ended && let Some(waits) = member.subscription.park(Wake::Member(self.ready.clone(), key)) {
-            return !waits;
+        if !ended {
+            let wake = if alone { Wake::Task(task.clone()) } else { Wake::Member(self.ready.clone(), key) };
+            if let Some(waits) = member.subscription.park(wake) {
+                return !waits;
+            }
         }
         member.ended = true;
         if hidden {

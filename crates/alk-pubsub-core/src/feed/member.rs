@@ -5,14 +5,15 @@ use crate::router::RawSubscription;
 
 /// One interest of a feed.
 pub(super) struct Member {
-    pub(super) subscription: RawSubscription,
     /// Whether a broader interest brings its events.
     pub(super) covered: bool,
     /// Whether the consumer was told of the end.
     pub(super) ended: bool,
     taken: Option<Box<Taken>>,
     /// Earlier interests that bring events of this one too, where each brings a copy.
-    pub(super) left_out: Option<HashSet<Interest>>,
+    #[expect(clippy::box_collection, reason = "few members have it, and there are very many members")]
+    pub(super) left_out: Option<Box<HashSet<Interest>>>,
+    pub(super) subscription: RawSubscription,
 }
 
 /// Events that narrower interests have handed out before this one took over.

@@ -9,5 +9,7 @@ mod feed;
 mod member;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod waking_tests;
 
 pub use feed::{EventFilter, Feed, FeedItem};

@@ -13,7 +13,7 @@ use crate::router::{Bounds, Framing, Overflow};
 use crate::{Encoding, Event, EventTarget, InProcessEventTarget};
 
 /// One envelope a line.
-struct Lines;
+pub(super) struct Lines;
 
 impl Framing for Lines {
     fn name(&self) -> &'static str {

@@ -398,6 +398,11 @@ impl Cursor {
         drop(old);
         Some(true)
     }
+
+    /// Has the reader not woken any more; what it would have been woken by.
+    pub(super) fn unpark(&self) -> Option<Wake> {
+        self.log.lock().parked.unpark(self.reader.place)
+    }
 }
 
 /// What the log keeps for a reader with these bounds. Publishers see to it that one they wait for does not lag too far.

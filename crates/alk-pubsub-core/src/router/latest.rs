@@ -107,6 +107,11 @@ impl LatestQueue {
         parked
     }
 
+    /// Has the reader not woken any more; what it would have been woken by.
+    pub(super) fn unpark(&self) -> Option<Wake> {
+        self.state.lock().wake.take()
+    }
+
     pub(super) fn close(&self, after: &mut After) {
         let mut state = self.state.lock();
         state.closed = true;

@@ -298,6 +298,15 @@ impl RawSubscription {
         }
     }
 
+    /// Has the reader not woken any more; what it would have been woken by.
+    pub(crate) fn unpark(&mut self) -> Option<Wake> {
+        match &mut self.source {
+            Source::Cursor(cursor) => cursor.unpark(),
+            Source::Latest(queue, _) => queue.unpark(),
+            Source::Held(_) => None,
+        }
+    }
+
     pub(crate) fn cursor(&mut self) -> Option<&mut Cursor> {
         match &mut self.source {
             Source::Cursor(cursor) => Some(cursor),

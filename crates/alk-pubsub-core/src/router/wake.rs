@@ -47,6 +47,28 @@ impl ReadySet {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().members.len()
+    }
+
+    /// Has this task woken when a member is ready.
+    pub(crate) fn wait(&self, task: Waker) {
+        self.0.lock().task = Some(task);
+    }
+
+    /// Wakes the task and leaves nothing to look at.
+    pub(crate) fn clear(&self) {
+        let task = {
+            let mut ready = self.0.lock();
+            ready.members.clear();
+            ready.task.take()
+        };
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
+
     /// Takes all ready members, all but the first into `rest`. With none, the task is woken when there is one.
     pub(crate) fn take(&self, rest: &mut VecDeque<u32>, cx: &mut Context<'_>) -> Option<u32> {
         let mut ready = self.0.lock();

@@ -41,13 +41,15 @@ pub(super) fn prepare(stream: &TcpStream) {
 /// A socket, plain or with TLS, with all that it takes up. That is given back when it is closed; also where it has become
 /// a WebSocket and left its connection.
 #[derive(Debug)]
+// In this order in memory: what a write looks at comes first.
+#[repr(C)]
 pub(super) struct Socket {
-    stream: Stream,
-    /// What was read of it and is to be read again, before anything else.
-    again: Bytes,
-    line: Arc<Line>,
     /// As the line has it.
     blocked: bool,
+    stream: Stream,
+    line: Arc<Line>,
+    /// What was read of it and is to be read again, before anything else.
+    again: Bytes,
     _seat: Seat,
     _places: Places,
 }

@@ -16,12 +16,12 @@ const PIECES: usize = 64;
 /// What is to be written, as pieces that may be shared with other connections.
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
-    /// The first stands by itself: most of the time there is no other, and a connection then has no queue.
-    first: Bytes,
-    rest: VecDeque<Bytes>,
     bytes: usize,
     /// What was written may still be on this side of the socket: TLS keeps what the socket does not take.
     unflushed: bool,
+    /// The first stands by itself: most of the time there is no other, and a connection then has no queue.
+    first: Bytes,
+    rest: VecDeque<Bytes>,
     /// An event that is timed until all of this is written. One at a time is enough.
     timed: Option<LatencySample>,
     /// What the close frame is to say. It goes behind everything else, and nothing goes behind it.

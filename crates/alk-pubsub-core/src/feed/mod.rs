@@ -7,6 +7,7 @@ mod copies;
 mod copies_model;
 mod feed;
 mod member;
+mod poll;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

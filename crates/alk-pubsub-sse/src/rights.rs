@@ -74,7 +74,7 @@ pub(crate) fn look(relay: &Shared, handle: &Arc<Handle>, served: &mut Served) {
 }
 
 /// Nothing comes any more, and what waited goes.
-fn over(relay: &Shared, handle: &Arc<Handle>, served: &mut Served, reason: &'static str) {
+pub(crate) fn over(relay: &Shared, handle: &Arc<Handle>, served: &mut Served, reason: &'static str) {
     if served.over.is_none() {
         served.over = Some(reason);
         served.feed = Feed::new();

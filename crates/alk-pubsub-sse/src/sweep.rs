@@ -3,6 +3,7 @@
 //! While a client does not read, nobody asks its body for more. Each of its topics may pile up to the bound that is meant for
 //! all of them together; its identity may expire, and it may be disconnected. One task for each relay looks after all of them.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -74,7 +75,11 @@ fn sweep(relay: &Shared) -> bool {
     for stream in streams {
         let Some(mut served) = stream.served() else { continue };
         if served.over.is_none() {
-            rights::look(relay, &stream, &mut served);
+            // It asks foreign code: where that panics, this stream ends, and the others are looked after as before.
+            let look = AssertUnwindSafe(|| rights::look(relay, &stream, &mut served));
+            if catch_unwind(look).is_err() {
+                rights::over(relay, &stream, &mut served, "disconnected");
+            }
             // A single topic keeps its bound by itself.
             if served.feed.len() > 1 {
                 served.feed.keep_within(relay.config.bounds);
@@ -241,5 +246,31 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_is_disconnected_and_does_not_read_is_sent_nothing_any_more() {
         not_read(Identity::new("ann"), Some(Order::Disconnect)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_looking_at_one_stream_panics_the_others_are_looked_after() {
+        let target = InProcessEventTarget::in_process();
+        let relay = Arc::new(Shared::new(Arc::new(target.clone()), Config::default()));
+        let mut bodies = Vec::new();
+        for id in ["1", "2"] {
+            let mut feed = Feed::new();
+            let topic: Topic = "a:1".parse().unwrap();
+            feed.insert(target.subscribe_raw(topic.into(), relay.config.bounds).await.unwrap());
+            let listed = relay.streams.list(ConnectionInfo::new(id, None), None);
+            bodies.push(Box::pin(SseBody::new(feed, listed, relay.clone())));
+        }
+        let panics = Order::Unsubscribe(Arc::new(|_, _| panic!("foreign code")));
+        assert_eq!(relay.streams.order(|stream| stream.id() == "1", &panics), 1);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(target.stats().subscribers, 1, "the one it was asked of has ended");
+        assert_eq!(relay.streams.order(|_| true, &Order::Disconnect), 2);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert_eq!(target.stats().subscribers, 0);
+        let mut rest = String::new();
+        while let Some(frame) = std::future::poll_fn(|cx| bodies[0].as_mut().poll_frame(cx)).await {
+            rest += std::str::from_utf8(&frame.unwrap().into_data().unwrap()).unwrap();
+        }
+        assert!(rest.contains("disconnected"), "{rest}");
     }
 }

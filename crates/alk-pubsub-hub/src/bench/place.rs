@@ -6,7 +6,6 @@ use crate::cli::{BenchArgs, Dialect, HubUrl, Transport};
 use crate::error::Error;
 
 /// Where a hub is, and what to ask there.
-#[derive(Debug)]
 pub(super) struct Place {
     pub(super) address: SocketAddr,
     host: String,
@@ -20,17 +19,18 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// If there is none, if it has TLS, or if the token cannot be in a header.
+    /// If there is none, if it has TLS, or if the token cannot be read or be in a header.
     pub(super) fn find(arguments: &BenchArgs) -> Result<Self, Error> {
-        let BenchArgs { hub, token, dialect, .. } = arguments;
+        let BenchArgs { hub, bearer, dialect, .. } = arguments;
         let (host, port, target) = parts(hub)?;
+        let token = bearer.clone().read()?.map(|token| token.trim_end().to_owned());
         if token.as_ref().is_some_and(|token| http::HeaderValue::from_str(token).is_err()) {
             return Err(Error::Usage("the token has characters that no token has".to_owned()));
         }
         let address =
             (host.trim_matches(['[', ']']), port).to_socket_addrs().ok().and_then(|mut all| all.next());
         let address = address.ok_or_else(|| Error::Failed(format!("there is no machine called `{host}`")))?;
-        Ok(Self { address, host: format!("{host}:{port}"), target, dialect: *dialect, token: token.clone() })
+        Ok(Self { address, host: format!("{host}:{port}"), target, dialect: *dialect, token })
     }
 
     /// How the publisher asks.

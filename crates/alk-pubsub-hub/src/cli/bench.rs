@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::bearer::BearerArgs;
 use super::byte_size::ByteSize;
 use super::hub_url::HubUrl;
 
@@ -61,9 +62,9 @@ pub struct BenchArgs {
     #[arg(long, env = "ALK_HUB_PAYLOAD_BYTES", default_value = "150", value_name = "SIZE", value_parser = payload)]
     pub payload_bytes: ByteSize,
 
-    /// The token to connect with, where the hub wants one
-    #[arg(long, env = "ALK_HUB_TOKEN", hide_env_values = true, value_name = "TOKEN")]
-    pub token: Option<String>,
+    /// The token to connect with.
+    #[command(flatten)]
+    pub bearer: BearerArgs,
 
     /// What the hub speaks: another one may be measured beside ours
     #[arg(

@@ -151,7 +151,10 @@ fn told_time(time: &Answer, asked: SystemTime, answered: SystemTime) -> Finding 
     };
     let numbers: Vec<u64> = time.iter().filter_map(|number| number.parse().ok()).collect();
     let [seconds, micros] = numbers[..] else { return Finding::warn(CHECK, "it does not tell", NOTHING) };
-    let theirs = UNIX_EPOCH + Duration::from_secs(seconds) + Duration::from_micros(micros);
+    let since = Duration::from_secs(seconds).checked_add(Duration::from_micros(micros));
+    let Some(theirs) = since.and_then(|since| UNIX_EPOCH.checked_add(since)) else {
+        return Finding::warn(CHECK, format!("it tells a time that no clock has: {seconds} s"), NOTHING);
+    };
     clock(CHECK, theirs, Duration::ZERO, asked, answered)
 }
 
@@ -239,6 +242,8 @@ mod tests {
             (&["1000", "500"][..], Level::Ok, "less than 2 s"),
             (&["1003", "500000"], Level::Warn, "3.5 s ahead"),
             (&["990", "0"], Level::Warn, "10.0 s behind"),
+            (&["18446744073709551615", "0"], Level::Warn, "no clock has"),
+            (&["18446744073709551615", "18446744073709551615"], Level::Warn, "no clock has"),
             (&["1000"], Level::Warn, "does not tell"),
             (&["soon", "0"], Level::Warn, "does not tell"),
             (&[], Level::Warn, "does not tell"),

@@ -16,17 +16,13 @@ pub(crate) struct Credentials {
 impl Credentials {
     /// Reads the files that are named.
     pub(crate) fn read(bearer: BearerArgs, ca_file: Option<&Path>) -> Result<Self, Error> {
-        let BearerArgs { token, token_file } = bearer;
-        let unreadable = |path: &Path, error: std::io::Error| {
-            Error::Usage(format!("cannot read {}: {error}", path.display()))
-        };
-        let token = match token_file {
-            None => token,
-            Some(path) => Some(std::fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?),
-        };
+        let token = bearer.read()?;
         let authorities = match ca_file {
             None => None,
-            Some(path) => Some(std::fs::read(path).map_err(|error| unreadable(path, error))?),
+            Some(path) => Some(
+                std::fs::read(path)
+                    .map_err(|error| Error::Usage(format!("cannot read {}: {error}", path.display())))?,
+            ),
         };
         Ok(Self { token, authorities })
     }

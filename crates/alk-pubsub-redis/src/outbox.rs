@@ -48,8 +48,13 @@ pub(crate) struct Place {
     outbox: Outbox,
     number: u64,
     answer: oneshot::Receiver<Reply>,
+    /// Whether the task that sends was woken for it.
+    told: bool,
     answered: bool,
 }
+
+/// So many events in the queue are worth a wake-up, whether or not somebody waits for them.
+const BUNCH: usize = 64;
 
 impl Outbox {
     pub(crate) fn new(most_in_flight: usize, offline: Offline) -> Self {
@@ -71,15 +76,22 @@ impl Outbox {
     }
 
     /// Takes a place in the order, in which the event waits until there is room for it in what is in flight.
+    ///
+    /// What is published in one go is to be sent in one go, and the task that sends runs on another thread. So while something
+    /// is in flight, whose answer has it look here again, it is only woken when the [answer](Place::answer) is waited for, or when
+    /// there is much to send.
     pub(crate) fn publish(&self, channel: String, envelope: Bytes) -> Result<Place, Error> {
         let (reply, answer) = oneshot::channel();
-        let number = {
+        let (number, told) = {
             let mut state = self.lock();
             state.admit(&envelope)?;
-            state.push(Outgoing { channel, envelope, reply: Some(reply) })
+            let number = state.push(Outgoing { channel, envelope, reply: Some(reply) });
+            (number, state.in_flight == 0 || state.queue.len().is_multiple_of(BUNCH))
         };
-        self.0.changed.notify_one();
-        Ok(Place { outbox: self.clone(), number, answer, answered: false })
+        if told {
+            self.0.changed.notify_one();
+        }
+        Ok(Place { outbox: self.clone(), number, answer, told, answered: false })
     }
 
     /// As [`publish`](Self::publish) for those who do not wait; `None` if they would have to.
@@ -206,6 +218,11 @@ impl State {
         number
     }
 
+    /// Whether this one is still queued.
+    fn has(&self, number: u64) -> bool {
+        self.queue.front().is_some_and(|(first, _)| *first <= number)
+    }
+
     fn is_empty(&self) -> bool {
         self.queue.is_empty() && self.in_flight == 0
     }
@@ -214,6 +231,9 @@ impl State {
 impl Place {
     /// What became of it.
     pub(crate) async fn answer(mut self) -> Reply {
+        if !self.told && self.outbox.lock().has(self.number) {
+            self.outbox.0.changed.notify_one();
+        }
         let answer = (&mut self.answer).await;
         self.answered = true;
         answer.unwrap_or_else(|_| Err(Error::disconnected()))
@@ -279,6 +299,34 @@ mod tests {
         assert!(!outbox.answered(2));
         assert!(outbox.flushed().now_or_never().is_some());
         drop(places);
+    }
+
+    #[test]
+    fn while_something_is_in_flight_who_sends_is_woken_for_those_who_wait_and_for_bunches() {
+        let outbox = outbox(2 * BUNCH, Offline::Fail);
+        let woken = || outbox.changed().now_or_never().is_some();
+        assert!(woken(), "connected");
+        let first = publish(&outbox, "a").unwrap();
+        assert!(woken(), "nothing would have it look here");
+        assert_eq!(taken(&outbox).len(), 1);
+        let second = publish(&outbox, "b").unwrap();
+        assert!(!woken());
+        let mut second = std::pin::pin!(second.answer());
+        assert!((&mut second).now_or_never().is_none());
+        assert!(woken(), "somebody waits");
+        assert_eq!(taken(&outbox).len(), 1);
+        let mut bunch: Vec<_> = (1..BUNCH).map(|_| publish(&outbox, "c").unwrap()).collect();
+        assert!(!woken());
+        bunch.push(publish(&outbox, "d").unwrap());
+        assert!(woken(), "{BUNCH} wait");
+        let sent = taken(&outbox);
+        assert_eq!(sent.len(), BUNCH);
+        assert!(bunch.swap_remove(0).answer().now_or_never().is_none());
+        assert!(!woken(), "it was sent with the others");
+        // Whatever was left unsaid is sent when an answer comes.
+        let rest = publish(&outbox, "e").unwrap();
+        assert!(!woken() && outbox.answered(1));
+        drop((first, bunch, sent, rest));
     }
 
     #[test]

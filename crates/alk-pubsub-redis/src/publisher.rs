@@ -1,9 +1,12 @@
 //! Keeps the publisher's connection and sends what is in the outbox, in order, many at a time.
 
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::Instrument;
@@ -66,24 +69,17 @@ impl<D: Driver> Publisher<D> {
 
     /// Sends until the connection is lost. What was in flight then has an error, and may have been published.
     async fn serve(&mut self, connection: &mut D::Publisher) -> Error {
-        let mut in_flight = InFlight { outbox: self.outbox.clone(), answers: FuturesUnordered::new() };
-        let mut outgoing = Vec::new();
+        let mut in_flight = InFlight { outbox: self.outbox.clone(), sent: FuturesUnordered::new() };
+        let (mut outgoing, mut answers) = (Vec::new(), Vec::new());
         let mut look_after = Instant::now() + LOOK_AFTER;
         let mut nonce = 0;
         let mut echo: Option<Answer<bool>> = None;
         loop {
             tokio::select! {
                 () = self.outbox.changed() => in_flight.send(connection, &mut outgoing),
-                Some(lost) = in_flight.answers.next() => {
+                Answered { events, lost } = in_flight.answered(&mut answers), if !in_flight.sent.is_empty() => {
                     look_after = Instant::now() + LOOK_AFTER;
-                    let mut answered = 1;
-                    let mut lost = lost;
-                    // As many as are there, before any room is filled: commands go out in bunches.
-                    while lost.is_none() && let Some(Some(next)) = futures_util::FutureExt::now_or_never(in_flight.answers.next()) {
-                        answered += 1;
-                        lost = next;
-                    }
-                    if self.outbox.answered(answered) {
+                    if self.outbox.answered(events) {
                         in_flight.send(connection, &mut outgoing);
                     }
                     if let Some(error) = lost {
@@ -114,47 +110,77 @@ impl<D: Driver> Publisher<D> {
     }
 }
 
-type Published = std::pin::Pin<Box<dyn Future<Output = Option<Error>> + Send>>;
-
 /// What was sent and not answered; when it goes, those who wait are told that nobody knows.
 struct InFlight {
     outbox: Outbox,
-    /// Each resolves to the error that says that the connection is lost, if that is the answer.
-    answers: FuturesUnordered<Published>,
+    sent: FuturesUnordered<Sent>,
+}
+
+/// One that was sent, and who waits for its answer.
+struct Sent {
+    answer: Answer<Option<u64>>,
+    waits: Option<oneshot::Sender<Reply>>,
+}
+
+/// What has come in one go.
+struct Answered {
+    events: usize,
+    /// The error that says that the connection is lost, if that is one of the answers.
+    lost: Option<Error>,
+}
+
+impl Future for Sent {
+    type Output = (Option<oneshot::Sender<Reply>>, Reply);
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = ready!(self.answer.as_mut().poll(cx));
+        Poll::Ready((self.waits.take(), answer))
+    }
 }
 
 impl InFlight {
     fn send(&mut self, connection: &impl PublisherConnection, outgoing: &mut Vec<Outgoing>) {
         self.outbox.take(outgoing);
         for Outgoing { channel, envelope, reply } in outgoing.drain(..) {
-            let answer = connection.publish(channel, envelope);
-            let outbox = self.outbox.clone();
-            self.answers.push(Box::pin(async move {
-                let answer = answer.await;
-                let gone =
-                    |error: &&Error| matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Timeout);
-                let lost = answer.as_ref().err().filter(gone).cloned();
-                if lost.is_some() {
-                    // Before anybody is told: who hears that there is no connection and tries again hears it again.
-                    outbox.disconnected();
-                }
-                tell(reply, answer);
-                lost
-            }));
+            self.sent.push(Sent { answer: connection.publish(channel, envelope), waits: reply });
         }
+    }
+
+    /// Waits for answers and tells them, as many as are there: who waits is woken once for all of its own, and commands go out
+    /// in bunches.
+    ///
+    /// Cancel safe. `answers` is room for them.
+    async fn answered(&mut self, answers: &mut Vec<<Sent as Future>::Output>) -> Answered {
+        let is_gone = |error: &&Error| matches!(error.kind(), ErrorKind::Disconnected | ErrorKind::Timeout);
+        let mut lost = None;
+        let mut next = self.sent.next().await;
+        while let Some((waits, answer)) = next {
+            lost = answer.as_ref().err().filter(is_gone).cloned();
+            answers.push((waits, answer));
+            next = if lost.is_none() { self.sent.next().now_or_never().flatten() } else { None };
+        }
+        if lost.is_some() {
+            // Before anybody is told: who hears that there is no connection and tries again hears it again.
+            self.outbox.disconnected();
+        }
+        let events = answers.len();
+        for (waits, answer) in answers.drain(..) {
+            tell(waits, answer);
+        }
+        Answered { events, lost }
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let unanswered = self.answers.len();
+        let unanswered = self.sent.len();
         if unanswered > 0 {
             tracing::warn!(
                 events = unanswered,
                 "it is unknown whether the events that were on their way are published"
             );
         }
-        self.answers.clear();
+        self.sent.clear();
         self.outbox.answered(unanswered);
     }
 }

@@ -26,8 +26,8 @@ pub use code::ErrorCode;
 pub use error::{Error, ErrorKind};
 pub use frame::{BearerToken, Control, Frame, Refusal, Welcome, Wire};
 pub use hub::{
-    AllowAll, Authorizer, ConnectionInfo, Denied, Due, Effect, Expiry, Identity, Limits, LinkFraming,
-    Machine, Outbox, Serve, ServeOptions, Session, SessionStats, Token, serve,
+    AllowAll, Attention, Authorizer, ConnectionInfo, Denied, Due, Effect, Expiry, Identity, Limits,
+    LinkFraming, Machine, Outbox, Serve, ServeOptions, Session, SessionStats, Token, serve,
 };
 pub use pipe::{Frames, LengthDelimited, LengthPrefixed, MemoryPipe, Pipe, Received, memory_pipe};
 pub use spoke::{

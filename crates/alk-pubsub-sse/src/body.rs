@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use alk_pubsub_core::{ConnectionState, Feed, FeedItem};
 use bytes::Bytes;
@@ -111,7 +111,9 @@ impl Stream {
             // All of them, and what comes after would be too.
             ended |= self.relay.target.state().current() == ConnectionState::Closed;
         }
-        if !ended {
+        if !ended && !taken_away.is_empty() {
+            // Without them it may be over.
+            self.listed.handle.task.wake();
             for (interest, error) in taken_away {
                 rights::taken_away(feed, pieces, &interest, &error);
             }
@@ -135,7 +137,12 @@ impl Stream {
 }
 
 impl SseBody {
-    pub(crate) fn poll_piece(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    /// Events wake the task of `cx`, everything else wakes `rest`; without that only events are looked at.
+    pub(crate) fn poll_piece(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        rest: Option<&Waker>,
+    ) -> Poll<Option<Bytes>> {
         let mut this = self.project();
         let mut looked = false;
         loop {
@@ -148,7 +155,9 @@ impl SseBody {
             if matches!(this.stage, Stage::Ended) {
                 return Poll::Ready(None);
             }
-            if let Some(reason) = this.rights.poll(cx, &this.stream.relay, this.pieces) {
+            if let Some(rest) = rest
+                && let Some(reason) = this.rights.poll(rest, &this.stream.relay, this.pieces)
+            {
                 this.pieces.push(framing::close(reason));
                 *this.stage = Stage::Ended;
                 continue;
@@ -156,6 +165,7 @@ impl SseBody {
             let mut ending = match this.stage {
                 Stage::Ended => return Poll::Ready(None),
                 Stage::Ending(left) => Some(*left),
+                Stage::Open if rest.is_none() => None,
                 Stage::Open => this.stream.relay.is_closing().then(|| this.stream.lag()),
             };
             let found = this.stream.poll(cx, this.pieces, &mut ending);
@@ -170,10 +180,13 @@ impl SseBody {
                 *this.idle = true;
                 // Looked at whatever else there is, so that it wakes whoever does not look again.
                 let mut is_due = false;
-                while this.keep_alive.as_mut().poll(cx).is_ready() {
-                    let next = Instant::now() + this.stream.relay.config.keep_alive;
-                    this.keep_alive.as_mut().reset(next);
-                    is_due = true;
+                if let Some(rest) = rest {
+                    let mut rest = Context::from_waker(rest);
+                    while this.keep_alive.as_mut().poll(&mut rest).is_ready() {
+                        let next = Instant::now() + this.stream.relay.config.keep_alive;
+                        this.keep_alive.as_mut().reset(next);
+                        is_due = true;
+                    }
                 }
                 match (this.pieces.is_empty(), is_due) {
                     (true, true) => this.pieces.push(framing::KEEP_ALIVE),
@@ -198,7 +211,8 @@ impl Body for SseBody {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.poll_piece(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+        let task = cx.waker().clone();
+        self.poll_piece(cx, Some(&task)).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -225,10 +239,13 @@ impl fmt::Debug for SseBody {
 mod tests {
     use std::pin::pin;
     use std::sync::Arc;
-    use std::task::{Context, Poll, Waker};
+    use std::task::{Context, Poll, Wake, Waker};
 
-    use alk_pubsub_core::{Encoding, Event, EventTarget, Feed, InProcessEventTarget, Topic};
-    use alk_pubsub_link::ConnectionInfo;
+    use alk_pubsub_core::{
+        Encoding, Error, ErrorKind, Event, EventTarget, Feed, InProcessEventTarget, Interest, Published,
+        RoutedEventTarget, Router, Scope, TargetFuture, Topic, Upstream,
+    };
+    use alk_pubsub_link::{Attention, ConnectionInfo};
 
     use super::SseBody;
     use crate::config::Config;
@@ -252,7 +269,8 @@ mod tests {
         let mut body = pin!(SseBody::new(feed, listed, relay.clone()));
         let mut cx = Context::from_waker(Waker::noop());
         let mut next = || {
-            let polled = body.as_mut().poll_piece(&mut cx).map(|piece| piece.unwrap().len());
+            let polled =
+                body.as_mut().poll_piece(&mut cx, Some(Waker::noop())).map(|piece| piece.unwrap().len());
             (polled, body.is_idle())
         };
         assert_eq!(next(), (Poll::Ready(14), false), "nobody has looked yet");
@@ -265,5 +283,76 @@ mod tests {
         let (Poll::Ready(_), false) = next() else { panic!("it was found before there was another") };
         let (Poll::Ready(_), true) = next() else { panic!("all there is") };
         assert_eq!(next(), (Poll::Pending, true));
+    }
+
+    struct Task;
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    /// An upstream that takes away what it likes.
+    #[derive(Clone)]
+    struct Fickle(Router);
+
+    impl Upstream for Fickle {
+        fn publish(&self, event: Event) -> TargetFuture<Result<Published, Error>> {
+            TargetFuture::ready(self.try_publish(event))
+        }
+
+        fn try_publish(&self, event: Event) -> Result<Published, Error> {
+            Ok(Published::exact(self.0.deliver(event, Scope::ALL)))
+        }
+
+        fn interest_added(&self, _: &Interest) {}
+
+        fn interest_removed(&self, _: &Interest) {}
+
+        fn confirmed(&self, _: &Interest) -> TargetFuture<Result<(), Error>> {
+            TargetFuture::ready(Ok(()))
+        }
+    }
+
+    /// A task that looks at events alone when nothing else has woken it misses nothing.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_no_event_is_looked_at_when_it_has_woken_the_task() {
+        let target = RoutedEventTarget::new(Fickle);
+        let relay = Arc::new(Shared::new(Arc::new(target.clone()), Config::default()));
+        let mut feed = Feed::new();
+        let topics: [Topic; 2] = ["a:1".parse().unwrap(), "b:1".parse().unwrap()];
+        for topic in &topics {
+            feed.insert(target.subscribe_raw(topic.clone().into(), relay.config.bounds).await.unwrap());
+        }
+        let listed = relay.streams.list(ConnectionInfo::new("1", None), None);
+        let mut body = pin!(SseBody::new(feed, listed, relay.clone()));
+        // One that is known again when it is cloned.
+        let task = Waker::from(Arc::new(Task));
+        let (mut attention, mut cx) = (Attention::new(), Context::from_waker(&task));
+        // All that comes, and whether more was looked at than events.
+        let mut look = || {
+            let (attends, mut text) = (attention.take(&cx), String::new());
+            let rest = attends.then_some(attention.waker());
+            while let Poll::Ready(Some(piece)) = body.as_mut().poll_piece(&mut cx, rest) {
+                text += std::str::from_utf8(&piece).unwrap();
+            }
+            (text, attends)
+        };
+        assert_eq!(look(), (": subscribed\n\n".to_owned(), true));
+        let envelope = Encoding::JSON.encode(&topics[0], &1).unwrap();
+        target.dispatch_event(Event::from_encoded(Encoding::JSON, envelope).unwrap()).await.unwrap();
+        let (text, attends) = look();
+        assert!(text.contains("event: a") && !attends, "{text}");
+        tokio::time::sleep(relay.config.keep_alive).await;
+        assert_eq!(look(), (": keep-alive\n\n".to_owned(), true));
+        assert_eq!(look(), (String::new(), false));
+        // The topics end where events come from; that with the last of them the stream ends is looked at then.
+        let error = Error::new(ErrorKind::Denied, "gone");
+        for (topic, is_last) in topics.into_iter().zip([false, true]) {
+            assert!(target.upstream().0.end_interest(&topic.into(), &error, || true));
+            let (text, _) = look();
+            assert!(text.contains("event: __error"), "{text}");
+            let (text, attends) = look();
+            assert_eq!((text.contains("no_topics"), attends), (is_last, true), "{text}");
+        }
     }
 }

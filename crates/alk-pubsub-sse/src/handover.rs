@@ -1,7 +1,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use pin_project_lite::pin_project;
@@ -63,7 +63,19 @@ impl EventStream {
     ///
     /// `Pending` takes nothing, and wakes the task that called last. A piece that was handed out is not handed out again.
     pub fn poll_piece(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        self.project().body.poll_piece(cx)
+        let task = cx.waker().clone();
+        self.project().body.poll_piece(cx, Some(&task))
+    }
+
+    /// As [`poll_piece`](Self::poll_piece), for a task that is one of very many: events wake the task of `cx`, and whatever else
+    /// concerns the stream wakes `rest`. Without `rest` only events are looked at, which is for when nothing has woken it since a
+    /// poll with it was `Pending` or left the stream [idle](Self::is_idle). See [`Attention`](crate::Attention).
+    pub fn poll_piece_with(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        rest: Option<&Waker>,
+    ) -> Poll<Option<Bytes>> {
+        self.project().body.poll_piece(cx, rest)
     }
 
     /// Whether nothing was left behind the last piece, and the task that got it is woken when there is more. So who has written

@@ -28,7 +28,7 @@ mod stats;
 mod sweep;
 mod topics;
 
-pub use alk_pubsub_link::{AllowAll, Authorizer, ConnectionInfo, Denied, Identity};
+pub use alk_pubsub_link::{AllowAll, Attention, Authorizer, ConnectionInfo, Denied, Identity};
 pub use builder::SseRelayBuilder;
 pub use handover::{EventStream, Handover};
 pub use hang_up::HangUp;

@@ -1,7 +1,7 @@
 //! What a stream may still be sent.
 
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use alk_pubsub_core::{Error, Feed, Interest};
 use alk_pubsub_link::{Authorizer, ConnectionInfo, Control, Denied, Due, ErrorCode, Expiry};
@@ -27,18 +27,13 @@ impl Rights {
     }
 
     /// Carries out what changes rights, and says why the stream is to end, if it is. The task is woken for more.
-    pub(crate) fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-        relay: &Shared,
-        pieces: &mut Pieces,
-    ) -> Option<&'static str> {
-        self.handle.task.register(cx.waker());
+    pub(crate) fn poll(&mut self, task: &Waker, relay: &Shared, pieces: &mut Pieces) -> Option<&'static str> {
+        self.handle.task.register(task);
         let mut served = self.handle.served()?;
         look(relay, &self.handle, &mut served);
         served.notices.drain(..).for_each(|notice| pieces.push(notice));
         if served.over.is_none() {
-            match self.expiry.poll(cx) {
+            match self.expiry.poll(&mut Context::from_waker(task)) {
                 Poll::Ready(Due::Over) => over(relay, &self.handle, &mut served, "expired"),
                 Poll::Ready(Due::Soon(left)) => {
                     let in_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
@@ -77,8 +72,8 @@ pub(crate) fn look(relay: &Shared, handle: &Arc<Handle>, served: &mut Served) {
 pub(crate) fn over(relay: &Shared, handle: &Arc<Handle>, served: &mut Served, reason: &'static str) {
     if served.over.is_none() {
         served.over = Some(reason);
-        served.feed = Feed::new();
         relay.sweep.leaving(handle);
+        served.feed = Feed::new();
     }
 }
 

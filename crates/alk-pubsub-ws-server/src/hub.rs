@@ -165,9 +165,9 @@ impl Hub {
         );
         // Where nobody asked for the span, it is not looked at for each event either.
         if span.is_disabled() {
-            hub.tasks.spawn(Serving { connection, listed, _place: place });
+            hub.tasks.spawn(Serving { connection, _place: place, listed });
         } else {
-            hub.tasks.spawn(Serving { connection: connection.instrument(span), listed, _place: place });
+            hub.tasks.spawn(Serving { connection: connection.instrument(span), _place: place, listed });
         }
     }
 
@@ -184,8 +184,9 @@ pin_project! {
     struct Serving<C> {
         #[pin]
         connection: C,
-        listed: Listed,
+        // Before others are told, so that they may have it.
         _place: Place,
+        listed: Listed,
     }
 }
 

@@ -132,7 +132,7 @@ impl WsServerEventTarget {
         self.0.connection(id)
     }
 
-    /// Has `callback` called for each connection that is made from now on, by the connection's task.
+    /// Has `callback` called for each connection that is made from now on, before anything is read from it.
     pub fn on_connection(&self, callback: impl Fn(&WsConnection) + Send + Sync + 'static) {
         self.0.on_connection.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(callback));
     }

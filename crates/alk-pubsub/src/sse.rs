@@ -9,7 +9,7 @@
 //! ```
 
 pub use alk_pubsub_sse::{
-    AllowAll, Authorizer, ConnectionInfo, Denied, EventStream, Handover, HangUp, Identity, PublishBuilder,
-    PublishHandler, PublishRate, PublishStats, Refused, SseRelay, SseRelayBuilder, SseStats, handler,
-    publish,
+    AllowAll, Attention, Authorizer, ConnectionInfo, Denied, EventStream, Handover, HangUp, Identity,
+    PublishBuilder, PublishHandler, PublishRate, PublishStats, Refused, SseRelay, SseRelayBuilder, SseStats,
+    handler, publish,
 };

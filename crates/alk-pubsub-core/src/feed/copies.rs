@@ -70,8 +70,8 @@ impl Feed {
             if member.covered && !left_out.iter().any(|earlier| earlier.covers(interest)) {
                 member.subscription.resume_alone();
                 member.covered = false;
-                self.ready.wake(*key);
             }
+            self.ready.wake(*key);
             // Of what is hidden nobody wants this.
             gap |= !self.hidden.contains(interest);
         }

@@ -42,7 +42,7 @@ impl Framing for Numbers {
     }
 }
 
-struct Remote(Router);
+pub(super) struct Remote(pub(super) Router);
 
 impl Upstream for Remote {
     fn publish(&self, _: Event) -> TargetFuture<Result<Published, Error>> {

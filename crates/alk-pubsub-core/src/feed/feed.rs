@@ -203,6 +203,7 @@ impl Feed {
         self.by_interest.remove(interest);
         let removed = self.members[key as usize].take();
         self.free.push(key);
+        self.ready.forget(key);
         if self.by_interest.is_empty() {
             self.members.clear();
             self.free.clear();

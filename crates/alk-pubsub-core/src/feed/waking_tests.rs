@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake};
 
+use super::copies_model::Remote;
 use super::tests::Lines;
 use super::{Feed, FeedItem};
 use crate::name::Interest;
 use crate::router::{Bounds, Overflow};
-use crate::{Event, EventTarget, InProcessEventTarget};
+use crate::{Event, EventTarget, InProcessEventTarget, RoutedEventTarget};
 
 #[derive(Default)]
 struct Wakes(AtomicUsize);
@@ -19,8 +20,8 @@ impl Wake for Wakes {
     }
 }
 
-struct Fixture {
-    target: InProcessEventTarget,
+struct Fixture<T = InProcessEventTarget> {
+    target: T,
     feed: Feed,
     overflow: Overflow,
     wakes: Arc<Wakes>,
@@ -28,7 +29,12 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
-        let target = InProcessEventTarget::in_process();
+        Self::over(InProcessEventTarget::in_process())
+    }
+}
+
+impl<T: EventTarget> Fixture<T> {
+    fn over(target: T) -> Self {
         Self { target, feed: Feed::new(), overflow: Overflow::DropOldest, wakes: Arc::default() }
     }
 
@@ -47,14 +53,16 @@ impl Fixture {
         self.target.dispatch_event(event).try_ready().unwrap().unwrap();
     }
 
-    /// Takes all there is, and waits: how many events there were.
+    /// Takes all there is, and waits: how many events there were, gaps among them.
     fn take_all(&mut self) -> u64 {
         let (waker, mut taken) = (self.wakes.clone().into(), 0);
         let mut cx = Context::from_waker(&waker);
         loop {
             let polled = self.feed.poll_items(&mut cx, &Lines, 1, &mut |item| {
-                if let FeedItem::Frames { events, .. } = item {
-                    taken += events;
+                taken += match item {
+                    FeedItem::Frames { events, .. } => events,
+                    FeedItem::Gap(_) => 1,
+                    _ => 0,
                 }
             });
             if polled == Poll::Pending {
@@ -176,4 +184,29 @@ fn interests_that_come_and_go_between_two_looks_leave_nothing_behind() {
     fixture.publish("c:1");
     assert_eq!(fixture.take_all(), 1);
     assert_eq!(fixture.feed.ready.len(), 0);
+    for _ in 0..100 {
+        fixture.insert("a:1");
+        fixture.insert("b:1");
+        fixture.remove("a:1");
+        fixture.remove("b:1");
+    }
+    assert!(fixture.feed.ready.len() <= 1, "the one that stays");
+    fixture.publish("c:1");
+    assert_eq!(fixture.take_all(), 1);
+}
+
+#[test]
+fn where_copies_come_who_waits_is_woken_when_an_interest_that_others_rely_on_is_gone() {
+    let mut fixture = Fixture::over(RoutedEventTarget::new(Remote));
+    let bounds = Bounds { events: 8, bytes: u64::MAX, overflow: Overflow::DropOldest };
+    let subscription = fixture.target.subscribe_raw("a:1".parse().unwrap(), bounds);
+    let mut subscription = subscription.try_ready().unwrap().unwrap();
+    let end = subscription.end_handle();
+    fixture.feed.insert(subscription);
+    fixture.insert("a");
+    end.end();
+    assert_eq!(fixture.take_all(), 0);
+    fixture.woken();
+    fixture.remove("a:1");
+    assert_eq!((fixture.woken(), fixture.take_all()), (1, 1), "of the gap");
 }

@@ -57,6 +57,11 @@ impl ReadySet {
         self.0.lock().task = Some(task);
     }
 
+    /// This member has gone.
+    pub(crate) fn forget(&self, member: u32) {
+        self.0.lock().members.retain(|other| *other != member);
+    }
+
     /// Wakes the task and leaves nothing to look at.
     pub(crate) fn clear(&self) {
         let task = {

@@ -37,6 +37,7 @@ impl BearerArgs {
             (Some(token), None) => Ok(Some(token)),
             (None, Some(path)) => read(&path).map(Some),
             (Some(token), Some(path)) => {
+                // clap does not say where a value is from. A flag that says what the environment says is taken for that.
                 let is_env = |name: &str, value: &OsStr| env(name).is_some_and(|env| env == value);
                 match (is_env(TOKEN, token.as_ref()), is_env(TOKEN_FILE, path.as_os_str())) {
                     (true, false) => read(&path).map(Some),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
 
-use alk_pubsub::sse::EventStream;
+use alk_pubsub::sse::{Attention, EventStream};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, header};
 use pin_project_lite::pin_project;
@@ -32,18 +32,21 @@ const SIZE: usize = 18;
 pin_project! {
     /// Writes an event stream until it has ended, its client is gone or it is cut, and then closes the socket. One future
     /// without others in it: there are many of them, and what an event touches of each is what it costs.
+    // In this order in memory: what an event passes on its way is together.
+    #[repr(C)]
     pub(super) struct Serving {
-        socket: Socket,
-        outgoing: Outgoing,
         ended: bool,
+        attention: Attention,
+        outgoing: Outgoing,
+        socket: Socket,
+        #[pin]
+        stream: EventStream,
+        line: Arc<Line>,
+        #[pin]
+        cut: WaitForCancellationFutureOwned,
         // How many bytes the client has sent behind its request.
         said: usize,
         peer: SocketAddr,
-        line: Arc<Line>,
-        #[pin]
-        stream: EventStream,
-        #[pin]
-        cut: WaitForCancellationFutureOwned,
     }
 }
 
@@ -66,26 +69,48 @@ impl Serving {
         cut: CancellationToken,
     ) -> Self {
         let outgoing = Outgoing { before: head(headers), data: Bytes::new(), written: 0 };
-        Self { socket, outgoing, ended: false, said: 0, peer, line, stream, cut: cut.cancelled_owned() }
+        Self {
+            ended: false,
+            attention: Attention::new(),
+            outgoing,
+            socket,
+            stream,
+            line,
+            cut: cut.cancelled_owned(),
+            said: 0,
+            peer,
+        }
     }
 
     fn poll_end(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut this = self.project();
-        if this.line.poll_hung_up(cx).is_ready() {
-            tracing::debug!(peer = %this.peer, "a client has not taken the end of its stream; cut");
-            return Poll::Ready(Ok(()));
-        }
-        if this.cut.poll(cx).is_ready() || poll_gone(this.socket, this.said, cx)?.is_ready() {
-            return Poll::Ready(Ok(()));
+        let attends = this.attention.take(cx);
+        // All but events wakes the task by this. Whatever wakes it while the socket takes nothing is looked at when that takes
+        // more, for that wakes it by this, too.
+        let rest = this.attention.waker();
+        let mut attentive = Context::from_waker(rest);
+        if attends {
+            if this.line.poll_hung_up(&attentive).is_ready() {
+                tracing::debug!(peer = %this.peer, "a client has not taken the end of its stream; cut");
+                return Poll::Ready(Ok(()));
+            }
+            let cut = this.cut.poll(&mut attentive).is_ready();
+            if cut || poll_gone(this.socket, this.said, &mut attentive)?.is_ready() {
+                return Poll::Ready(Ok(()));
+            }
         }
         let mut seen_all = false;
         loop {
-            ready!(this.outgoing.poll_written(this.socket, cx))?;
+            ready!(this.outgoing.poll_written(this.socket, &mut attentive))?;
             if *this.ended || seen_all {
-                ready!(Pin::new(&mut *this.socket).poll_flush(cx))?;
-                return if *this.ended { Pin::new(this.socket).poll_shutdown(cx) } else { Poll::Pending };
+                ready!(Pin::new(&mut *this.socket).poll_flush(&mut attentive))?;
+                return if *this.ended {
+                    Pin::new(this.socket).poll_shutdown(&mut attentive)
+                } else {
+                    Poll::Pending
+                };
             }
-            match this.stream.as_mut().poll_piece(cx) {
+            match this.stream.as_mut().poll_piece_with(cx, attends.then_some(rest)) {
                 Poll::Ready(Some(piece)) => {
                     this.outgoing.data = piece;
                     // Whoever wakes this task after it looked has it run again.
@@ -180,11 +205,16 @@ impl Outgoing {
 
 /// What stands before the data of a chunk.
 fn size<'a>(data: &[u8], room: &'a mut [u8; SIZE]) -> &'a [u8] {
-    let mut rest = &mut room[..];
-    // There is room for any.
-    let _ = write!(rest, "{:x}\r\n", data.len());
-    let left = rest.len();
-    &room[..SIZE - left]
+    let (mut left, mut start) = (data.len(), SIZE - 2);
+    room[start..].copy_from_slice(b"\r\n");
+    loop {
+        start -= 1;
+        room[start] = b"0123456789abcdef"[left % 16];
+        left /= 16;
+        if left == 0 {
+            return &room[start..];
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The hub's end of a link: it has an event target, and serves it to spokes.
 
+mod attention;
 mod authorizer;
 mod connection;
 mod denied;
@@ -12,6 +13,7 @@ mod rate;
 mod serve;
 mod session;
 
+pub use attention::Attention;
 pub use authorizer::{AllowAll, Authorizer};
 pub use connection::ConnectionInfo;
 pub use denied::Denied;

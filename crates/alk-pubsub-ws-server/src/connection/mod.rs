@@ -1,6 +1,5 @@
 //! One connection: the task that reads, serves and writes it, and the handle that others hold.
 
-mod attention;
 mod handle;
 mod heartbeat;
 mod input;

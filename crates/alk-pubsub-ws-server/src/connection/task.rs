@@ -5,12 +5,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use alk_pubsub_core::{Framing, Gap, GapReason, Interest};
-use alk_pubsub_link::{CloseCode, ErrorCode, Limits, LinkFraming, Outbox, Refusal, Session};
+use alk_pubsub_link::{Attention, CloseCode, ErrorCode, Limits, LinkFraming, Outbox, Refusal, Session};
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Sleep, sleep};
 
-use super::attention::Attention;
 use super::handle::{Disconnected, Order, Shared};
 use super::heartbeat::{Beat, Heartbeat};
 use super::input::{Ended, Input, Read1};

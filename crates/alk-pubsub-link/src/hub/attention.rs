@@ -5,7 +5,28 @@ use std::task::{Context, Wake, Waker};
 /// What tells a connection's task for what it was woken. With many connections an event that comes to all of them finds
 /// none in the processor's cache, and what a task need not look at it should not touch: when events alone have come it
 /// leaves its orders, the socket's reading side and its timer alone.
-pub(super) struct Attention {
+///
+/// Events wake the task by its own waker, everything else by [`waker`](Self::waker).
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use std::future::poll_fn;
+/// use std::task::Poll;
+/// use alk_pubsub_link::Attention;
+///
+/// let mut attention = Attention::new();
+/// poll_fn(|cx| {
+///     assert!(attention.take(cx), "at first there is everything to look at");
+///     assert!(!attention.take(cx), "an event has woken the task, say");
+///     attention.waker().wake_by_ref();
+///     assert!(attention.take(cx));
+///     Poll::Ready(())
+/// })
+/// .await;
+/// # })
+/// ```
+#[derive(Debug)]
+pub struct Attention {
     /// Something else than events has woken the task, or may have.
     wanted: bool,
     signal: Arc<Signal>,
@@ -13,6 +34,7 @@ pub(super) struct Attention {
     waker: Waker,
 }
 
+#[derive(Debug)]
 struct Signal {
     raised: AtomicBool,
     task: Waker,
@@ -20,7 +42,8 @@ struct Signal {
 
 impl Attention {
     /// The task of nobody yet.
-    pub(super) fn new() -> Self {
+    #[must_use]
+    pub fn new() -> Self {
         Self::of(Waker::noop().clone())
     }
 
@@ -31,7 +54,7 @@ impl Attention {
 
     /// Whether all is to be looked at, with [`waker`](Self::waker) to be woken by. To be called at the beginning of each
     /// round, with the context of the task.
-    pub(super) fn take(&mut self, cx: &Context<'_>) -> bool {
+    pub fn take(&mut self, cx: &Context<'_>) -> bool {
         if !self.signal.task.will_wake(cx.waker()) {
             *self = Self::of(cx.waker().clone());
         }
@@ -42,13 +65,20 @@ impl Attention {
     }
 
     /// Has all looked at in the next round too: something was not asked until it had nothing more.
-    pub(super) fn want(&mut self) {
+    pub fn want(&mut self) {
         self.wanted = true;
     }
 
     /// Wakes the task and has it look at everything.
-    pub(super) fn waker(&self) -> &Waker {
+    #[must_use]
+    pub fn waker(&self) -> &Waker {
         &self.waker
+    }
+}
+
+impl Default for Attention {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

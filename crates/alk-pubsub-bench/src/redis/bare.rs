@@ -19,6 +19,9 @@ pub(super) enum Dialect {
 }
 
 const BUFFER: usize = 256 << 10;
+/// Whether somebody is still there, from time to time.
+const NATS_ASKS: &[u8] = b"PING\r\n";
+const NATS_IS_TOLD: &[u8] = b"PONG\r\n";
 
 impl Dialect {
     /// A thread and a connection for each subscriber.
@@ -63,7 +66,12 @@ impl Dialect {
             ensure!(read > 0, "the connection has ended");
             filled += read;
             let mut used = 0;
-            while let Some((message, length)) = message(&buffer[used..filled], head.as_bytes())? {
+            loop {
+                if buffer[used..filled].starts_with(NATS_ASKS) {
+                    stream.write_all(NATS_IS_TOLD)?;
+                    used += NATS_ASKS.len();
+                }
+                let Some((message, length)) = message(&buffer[used..filled], head.as_bytes())? else { break };
                 let envelope: Envelope = serde_json::from_slice(message)?;
                 if !subscriber.receive(&envelope.payload)? {
                     return Ok(());
@@ -78,8 +86,15 @@ impl Dialect {
 
 /// The first message, and how long it is with all that is around it; `None` where it is not whole.
 fn message<'a>(bytes: &'a [u8], head: &[u8]) -> Result<Option<(&'a [u8], usize)>> {
-    let begins_so = bytes.iter().zip(head).all(|(byte, of_head)| byte == of_head);
-    ensure!(begins_so, "this is no message: {}", String::from_utf8_lossy(&bytes[..bytes.len().min(80)]));
+    let begins_with = |head: &[u8]| bytes.iter().zip(head).all(|(byte, of_head)| byte == of_head);
+    if bytes.len() < NATS_ASKS.len() && begins_with(NATS_ASKS) {
+        return Ok(None);
+    }
+    ensure!(
+        begins_with(head),
+        "this is no message: {}",
+        String::from_utf8_lossy(&bytes[..bytes.len().min(80)])
+    );
     let Some(rest) = bytes.get(head.len()..) else { return Ok(None) };
     let Some(end) = rest.iter().position(|&byte| byte == b'\n') else { return Ok(None) };
     let length: usize = std::str::from_utf8(&rest[..end])?.trim_end().parse().context("no length")?;
@@ -148,7 +163,11 @@ impl Publisher for Bare {
         while answers > 0 {
             let read = self.stream.read(&mut self.answer)?;
             ensure!(read > 0, "the connection has ended");
-            let lines = self.answer[..read].iter().filter(|&&byte| byte == b'\n').count();
+            let mut lines = self.answer[..read].iter().filter(|&&byte| byte == b'\n').count();
+            for _ in self.answer[..read].windows(NATS_ASKS.len()).filter(|line| *line == NATS_ASKS) {
+                self.stream.write_all(NATS_IS_TOLD)?;
+                lines -= 1;
+            }
             answers = answers.checked_sub(lines).context("more answers than questions")?;
         }
         Ok(())

@@ -375,6 +375,26 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_was_woken_for_outlives_the_connection_or_fails_with_it() {
+        for offline in [Offline::Buffer { bytes: 100 }, Offline::Fail] {
+            let fails = matches!(offline, Offline::Fail);
+            let outbox = outbox(10, offline);
+            let first = publish(&outbox, "a").unwrap();
+            assert!(outbox.changed().now_or_never().is_some());
+            assert_eq!(taken(&outbox).len(), 1);
+            let second = publish(&outbox, "b").unwrap();
+            assert!(outbox.changed().now_or_never().is_none());
+            // As when a connection is lost.
+            outbox.disconnected();
+            outbox.answered(1);
+            outbox.connected();
+            assert!(outbox.changed().now_or_never().is_some());
+            assert_eq!(channels(&taken(&outbox)), if fails { vec![] } else { vec!["b"] });
+            drop((first, second));
+        }
+    }
+
+    #[test]
     fn after_the_end_nothing_is_taken_and_what_waits_is_told_why() {
         let outbox = outbox(1, Offline::Fail);
         let place = publish(&outbox, "a").unwrap();

@@ -70,6 +70,24 @@ impl EventStream {
     /// As [`poll_piece`](Self::poll_piece), for a task that is one of very many: events wake the task of `cx`, and whatever else
     /// concerns the stream wakes `rest`. Without `rest` only events are looked at, which is for when nothing has woken it since a
     /// poll with it was `Pending` or left the stream [idle](Self::is_idle). See [`Attention`](crate::Attention).
+    ///
+    /// ```
+    /// # async fn example(mut stream: std::pin::Pin<&mut alk_pubsub_sse::EventStream>) {
+    /// use alk_pubsub_sse::Attention;
+    ///
+    /// let mut attention = Attention::new();
+    /// let piece = std::future::poll_fn(|cx| {
+    ///     let everything = attention.take(cx);
+    ///     let polled = stream.as_mut().poll_piece_with(cx, everything.then_some(attention.waker()));
+    ///     if everything && polled.is_ready() && !stream.is_idle() {
+    ///         // Not everything was looked at before there was a piece.
+    ///         attention.want();
+    ///     }
+    ///     polled
+    /// })
+    /// .await;
+    /// # let _ = piece; }
+    /// ```
     pub fn poll_piece_with(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -6,7 +6,7 @@ use crate::router::{Bounds, Item};
 
 /// What was taken from one interest when another took its place: older than what any interest of the feed still has.
 ///
-/// Few feeds ever have one, and costs a pointer where there is none.
+/// Few feeds ever have one. Where there is none it costs a pointer.
 #[derive(Default)]
 pub(super) struct Backlog(Option<Box<Inner>>);
 

@@ -9,7 +9,7 @@ use super::tests::Lines;
 use super::{Feed, FeedItem};
 use crate::name::Interest;
 use crate::router::{Bounds, Overflow};
-use crate::{Event, EventTarget, InProcessEventTarget, RoutedEventTarget};
+use crate::{Event, EventTarget, InProcessEventTarget, RawSubscription, RoutedEventTarget};
 
 #[derive(Default)]
 struct Wakes(AtomicUsize);
@@ -38,10 +38,14 @@ impl<T: EventTarget> Fixture<T> {
         Self { target, feed: Feed::new(), overflow: Overflow::DropOldest, wakes: Arc::default() }
     }
 
-    fn insert(&mut self, interest: &str) {
+    fn subscribe(&self, interest: &str) -> RawSubscription {
         let bounds = Bounds { events: 8, bytes: u64::MAX, overflow: self.overflow };
-        let subscription = self.target.subscribe_raw(interest.parse().unwrap(), bounds);
-        assert!(self.feed.insert(subscription.try_ready().unwrap().unwrap()));
+        self.target.subscribe_raw(interest.parse().unwrap(), bounds).try_ready().unwrap().unwrap()
+    }
+
+    fn insert(&mut self, interest: &str) {
+        let subscription = self.subscribe(interest);
+        assert!(self.feed.insert(subscription));
     }
 
     fn remove(&mut self, interest: &str) {
@@ -136,38 +140,28 @@ fn a_broader_interest_takes_over_from_the_only_one_and_gives_back() {
 }
 
 #[test]
-fn who_waits_is_woken_by_the_next_interest_when_the_only_one_has_gone() {
-    let mut fixture = Fixture::new();
-    fixture.insert("a:1");
-    fixture.take_all();
-    fixture.remove("a:1");
-    fixture.woken();
-    fixture.take_all();
-    fixture.insert("b:1");
-    assert_eq!(fixture.woken(), 1);
-    fixture.take_all();
-    fixture.publish("b:1");
-    assert_eq!((fixture.woken(), fixture.take_all()), (1, 1));
-}
-
-#[test]
-fn who_waits_is_woken_by_the_next_interest_when_the_only_one_has_ended() {
-    let mut fixture = Fixture::new();
-    let bounds = Bounds { events: 8, bytes: u64::MAX, overflow: Overflow::DropOldest };
-    let subscription = fixture.target.subscribe_raw("a:1".parse().unwrap(), bounds);
-    let mut subscription = subscription.try_ready().unwrap().unwrap();
-    let end = subscription.end_handle();
-    fixture.feed.insert(subscription);
-    fixture.take_all();
-    fixture.woken();
-    end.end();
-    assert_eq!(fixture.woken(), 1, "of the end");
-    assert_eq!(fixture.take_all(), 0);
-    fixture.insert("b:1");
-    assert_eq!(fixture.woken(), 1);
-    fixture.take_all();
-    fixture.publish("b:1");
-    assert_eq!((fixture.woken(), fixture.take_all()), (1, 1));
+fn who_waits_is_woken_by_the_next_interest_when_the_only_one_has_gone_or_ended() {
+    for ends_by_itself in [false, true] {
+        let mut fixture = Fixture::new();
+        let mut subscription = fixture.subscribe("a:1");
+        let end = subscription.end_handle();
+        fixture.feed.insert(subscription);
+        fixture.take_all();
+        fixture.woken();
+        if ends_by_itself {
+            end.end();
+            assert_eq!(fixture.woken(), 1, "of the end");
+        } else {
+            fixture.remove("a:1");
+            fixture.woken();
+        }
+        assert_eq!(fixture.take_all(), 0);
+        fixture.insert("b:1");
+        assert_eq!(fixture.woken(), 1);
+        fixture.take_all();
+        fixture.publish("b:1");
+        assert_eq!((fixture.woken(), fixture.take_all()), (1, 1));
+    }
 }
 
 #[test]
@@ -198,9 +192,7 @@ fn interests_that_come_and_go_between_two_looks_leave_nothing_behind() {
 #[test]
 fn where_copies_come_who_waits_is_woken_when_an_interest_that_others_rely_on_is_gone() {
     let mut fixture = Fixture::over(RoutedEventTarget::new(Remote));
-    let bounds = Bounds { events: 8, bytes: u64::MAX, overflow: Overflow::DropOldest };
-    let subscription = fixture.target.subscribe_raw("a:1".parse().unwrap(), bounds);
-    let mut subscription = subscription.try_ready().unwrap().unwrap();
+    let mut subscription = fixture.subscribe("a:1");
     let end = subscription.end_handle();
     fixture.feed.insert(subscription);
     fixture.insert("a");

@@ -23,7 +23,7 @@ impl Place {
     pub(super) fn find(arguments: &BenchArgs) -> Result<Self, Error> {
         let BenchArgs { hub, bearer, dialect, .. } = arguments;
         let (host, port, target) = parts(hub)?;
-        let token = bearer.clone().read()?.map(|token| token.trim_end().to_owned());
+        let token = bearer.clone().read()?;
         if token.as_ref().is_some_and(|token| http::HeaderValue::from_str(token).is_err()) {
             return Err(Error::Usage("the token has characters that no token has".to_owned()));
         }

@@ -22,13 +22,14 @@ pub struct BearerArgs {
 }
 
 impl BearerArgs {
-    /// The token, if there is one.
+    /// The token, if there is one. A line feed at its end, which editors and shells leave there, is no part of it.
     ///
     /// # Errors
     ///
     /// If its file cannot be read, or if both a token and a file of one were given at the same place.
     pub(crate) fn read(self) -> Result<Option<String>, Error> {
-        self.read_with(|name| std::env::var_os(name))
+        let token = self.read_with(|name| std::env::var_os(name))?;
+        Ok(token.map(|token| token.trim_end().to_owned()))
     }
 
     fn read_with(self, env: impl Fn(&str) -> Option<OsString>) -> Result<Option<String>, Error> {
@@ -54,11 +55,9 @@ impl BearerArgs {
     }
 }
 
-/// A line feed at the end, which editors leave there, is no part of it.
 fn read(path: &Path) -> Result<String, Error> {
     let read = std::fs::read_to_string(path);
-    let token = read.map_err(|error| Error::Usage(format!("cannot read {}: {error}", path.display())))?;
-    Ok(token.trim_end().to_owned())
+    read.map_err(|error| Error::Usage(format!("cannot read {}: {error}", path.display())))
 }
 
 impl fmt::Debug for BearerArgs {
@@ -74,7 +73,7 @@ mod tests {
     #[test]
     fn the_command_line_goes_before_the_environment() {
         let file = std::env::temp_dir().join(format!("alk-hub-token-{}", std::process::id()));
-        std::fs::write(&file, "in a file\n").unwrap();
+        std::fs::write(&file, "in a file").unwrap();
         let path = file.to_str().unwrap();
         let read = |token: Option<&str>, file: Option<&str>, env: &[(&str, &str)]| {
             let arguments = BearerArgs { token: token.map(Into::into), token_file: file.map(Into::into) };
